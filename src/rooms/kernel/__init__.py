@@ -1,0 +1,1 @@
+"""Words that everyone shares: money, ids, time, results, refusals, facts. Pure."""
