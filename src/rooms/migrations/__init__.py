@@ -1,0 +1,1 @@
+"""One linear history of the database, one schema per file, plain SQL."""

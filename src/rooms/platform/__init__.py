@@ -1,0 +1,1 @@
+"""Machinery without business: settings, the clock, the embedded PostgreSQL, the database."""

@@ -1,0 +1,129 @@
+"""Facts leave by the outbox: delivered at least once, handled once.
+
+A consumer's place is a transaction number, not a row number: row numbers are given out before
+they are committed, so a reader who only remembered the last one would step over a slower
+neighbour. Everything below the oldest transaction still running is final; above that, the inbox
+says which facts were already handled.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from rooms.kernel.event import Fact
+from rooms.platform.database import Database, Row, Tx, Unavailable
+from rooms.platform.module import Consumer
+
+log = structlog.get_logger()
+
+BATCH: Final = 200
+REST_AFTER_BUG: Final = timedelta(seconds=2)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Brings facts to one consumer, for ever. Several processes may do it for the same one."""
+
+    database: Database
+    consumer: Consumer
+
+    async def run(self) -> None:
+        """Deliver what is there, then wait for the doorbell."""
+        ear = self.database.doorbell.listen()
+        try:
+            while True:
+                try:
+                    if not await self.deliver_batch():
+                        await ear.wait()
+                except Unavailable as problem:
+                    log.warning("database away", consumer=self.consumer.name, why=str(problem))
+                    await asyncio.sleep(REST_AFTER_BUG.total_seconds())
+        finally:
+            ear.close()
+
+    async def deliver_batch(self) -> int:
+        """Handle the facts that are due, one transaction each; give how many were handled."""
+        async with self.database.transaction() as tx:
+            facts = await self._due(tx)
+        handled = 0
+        for fact in facts:
+            handled += await self._deliver(fact)
+        return handled
+
+    async def _due(self, tx: Tx) -> list[Row]:
+        kinds = {kind.__name__ for kind in self.consumer.reactions}
+        await tx.execute(
+            "INSERT INTO platform.cursors (consumer, txid) "
+            "SELECT $1, '0'::xid8 ON CONFLICT DO NOTHING",
+            self.consumer.name,
+        )
+        due = await tx.fetch(
+            """
+            SELECT fact.id, fact.txid::text AS txid, fact.kind, fact.body
+            FROM platform.outbox AS fact
+            JOIN platform.cursors AS place ON place.consumer = $1
+            WHERE fact.txid >= place.txid AND fact.kind = ANY ($2)
+              AND NOT EXISTS (
+                SELECT FROM platform.inbox AS seen
+                WHERE seen.consumer = $1 AND seen.fact_id = fact.id
+              )
+            ORDER BY fact.txid, fact.id
+            LIMIT $3
+            """,
+            self.consumer.name,
+            list(kinds),
+            BATCH,
+        )
+        if not due:
+            await self._advance(tx)
+        return due
+
+    async def _advance(self, tx: Tx) -> None:
+        """Nothing is due: step up to the oldest transaction that may still write facts."""
+        await tx.execute(
+            """
+            UPDATE platform.cursors AS place
+            SET txid = pg_snapshot_xmin(pg_current_snapshot())
+            WHERE consumer = $1 AND txid < pg_snapshot_xmin(pg_current_snapshot())
+              AND NOT EXISTS (
+                SELECT FROM platform.outbox AS fact
+                WHERE fact.txid >= place.txid AND fact.kind = ANY ($2)
+                  AND fact.txid < pg_snapshot_xmin(pg_current_snapshot())
+                  AND NOT EXISTS (
+                    SELECT FROM platform.inbox AS seen
+                    WHERE seen.consumer = $1 AND seen.fact_id = fact.id
+                  )
+              )
+            """,
+            self.consumer.name,
+            [kind.__name__ for kind in self.consumer.reactions],
+        )
+
+    async def _deliver(self, row: Row) -> bool:
+        kinds = {kind.__name__: kind for kind in self.consumer.reactions}
+        kind = kinds[row["kind"]]
+        fact: Fact = kind(**row["body"])
+        try:
+            async with self.database.transaction() as tx:
+                if await self._note(tx, row["id"]):
+                    await self.consumer.reactions[kind](tx, fact)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("a fact was not handled; it stays due", fact=row["id"], kind=row["kind"])
+            await asyncio.sleep(REST_AFTER_BUG.total_seconds())
+            return False
+        return True
+
+    async def _note(self, tx: Tx, fact_id: int) -> bool:
+        return bool(
+            await tx.value(
+                "INSERT INTO platform.inbox (consumer, fact_id) VALUES ($1, $2) "
+                "ON CONFLICT DO NOTHING RETURNING true",
+                self.consumer.name,
+                fact_id,
+            )
+        )

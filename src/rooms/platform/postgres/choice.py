@@ -1,0 +1,35 @@
+"""Which database a process uses: one of the user's own by its address, else the embedded one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rooms.platform.postgres.supervisor import Dsn, EmbeddedPostgres
+from rooms.platform.settings import DatabaseSettings
+
+
+@contextmanager
+def use_database(data: Path, settings: DatabaseSettings) -> Iterator[Dsn]:
+    """Give the addresses of the database, starting the embedded one for the duration if needed.
+
+    Problem as for ``EmbeddedPostgres.enter``; a server of the user's own is not asked here.
+    """
+    own = own_database(settings)
+    if own is not None:
+        yield own
+    else:
+        with EmbeddedPostgres(data) as dsn:
+            yield dsn
+
+
+def own_database(settings: DatabaseSettings) -> Dsn | None:
+    """Give the addresses of the user's own database, where one is set."""
+    if settings.url is None:
+        return None
+    app = settings.url.get_secret_value()
+    owner, reader = settings.owner_url, settings.reader_url
+    return Dsn(
+        owner=owner.get_secret_value() if owner else app,
+        app=app,
+        reader=reader.get_secret_value() if reader else app,
+    )

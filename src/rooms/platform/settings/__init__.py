@@ -1,0 +1,38 @@
+"""Settings: defaults < ``rooms.toml`` < ``ROOMS__SECTION__KEY`` < secret files, checked once.
+
+``load`` gives immutable settings; ``layers`` also tells where each value came from.
+"""
+
+from rooms.platform.settings.durations import parse_duration, print_duration
+from rooms.platform.settings.loading import Layers, SettingsProblem, Shown, layers, load
+from rooms.platform.settings.model import (
+    DatabaseSettings,
+    FairnessSettings,
+    GatewaySettings,
+    OracleSettings,
+    ParimutuelSettings,
+    ReferralSettings,
+    Settings,
+)
+from rooms.platform.settings.sources import Role, Source, Sources, sandbox_overrides
+
+__all__ = [
+    "DatabaseSettings",
+    "FairnessSettings",
+    "GatewaySettings",
+    "Layers",
+    "OracleSettings",
+    "ParimutuelSettings",
+    "ReferralSettings",
+    "Role",
+    "Settings",
+    "SettingsProblem",
+    "Shown",
+    "Source",
+    "Sources",
+    "layers",
+    "load",
+    "parse_duration",
+    "print_duration",
+    "sandbox_overrides",
+]

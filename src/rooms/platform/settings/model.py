@@ -1,0 +1,157 @@
+"""The settings by section, with their defaults and bounds."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from rooms.kernel.money import LAMPORTS_PER_SOL
+from rooms.platform.settings.durations import Duration
+from rooms.platform.settings.sources import Sources
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+_NOTHING = timedelta()
+
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+Lamports = Annotated[int, Field(ge=1, le=10**18)]
+
+
+class ParimutuelSettings(BaseModel):
+    """Rooms and bets. Amounts in lamports, rates in basis points."""
+
+    model_config = _FROZEN
+
+    duration_min: Duration = Field(default=timedelta(minutes=15), gt=_NOTHING)
+    duration_max: Duration = Field(default=timedelta(hours=24), gt=_NOTHING)
+    lock_fraction: Decimal = Field(default=Decimal("0.5"), ge=Decimal("0.1"), le=Decimal("0.9"))
+    min_players: int = Field(default=2, ge=1, le=1_000_000)
+    stake_min: Lamports = 1_000_000
+    stake_max: Lamports = 1_000 * LAMPORTS_PER_SOL
+    past_post_window: Duration = Field(default=timedelta(seconds=3), ge=_NOTHING)
+    settle_grace: Duration = Field(default=timedelta(minutes=15), ge=_NOTHING)
+    protocol_bps: BasisPoints = 200
+    host_bps: BasisPoints = 100
+    rooms_per_host: int = Field(default=10, ge=1)
+    admin_void_delay: Duration = Field(default=timedelta(minutes=10), ge=_NOTHING)
+    token_depth_bps: BasisPoints = 200
+    token_liquidity_floor: Lamports = 50 * LAMPORTS_PER_SOL
+    token_window: Duration = Field(default=timedelta(minutes=5), ge=_NOTHING)
+
+    @model_validator(mode="after")
+    def _lowest_below_highest(self) -> Self:
+        if self.duration_min > self.duration_max:
+            raise ValueError("duration_min must not be longer than duration_max")
+        if self.stake_min > self.stake_max:
+            raise ValueError("stake_min must not be above stake_max")
+        return self
+
+
+class OracleSettings(BaseModel):
+    """How often prices are asked, and what it takes to agree on one."""
+
+    model_config = _FROZEN
+
+    interval: Duration = Field(default=timedelta(seconds=3), gt=_NOTHING)
+    confirmations: int = Field(default=2, ge=1, le=100)
+    quorum_coin: int = Field(default=3, ge=1)
+    quorum_token: int = Field(default=2, ge=1)
+    spread_coin: Decimal = Field(default=Decimal("0.005"), gt=0, lt=1)
+    spread_token: Decimal = Field(default=Decimal("0.03"), gt=0, lt=1)
+    stale_after: Duration = Field(default=timedelta(seconds=10), gt=_NOTHING)
+    sources: Sources = Sources()
+
+
+def _listed(value: object) -> object:
+    """Read ``1500, 500, 200`` or ``[1500, 500, 200]`` from text."""
+    if isinstance(value, str):
+        return [part for part in value.strip().strip("[]").split(",") if part.strip()]
+    return value
+
+
+class ReferralSettings(BaseModel):
+    """Rewards to the referrers of a bettor: basis points of the fee, nearest level first."""
+
+    model_config = _FROZEN
+
+    depth: int = Field(default=3, ge=0, le=3)
+    bps: Annotated[tuple[BasisPoints, ...], BeforeValidator(_listed)] = (1500, 500, 200)
+
+    @model_validator(mode="after")
+    def _a_rate_for_each_level(self) -> Self:
+        if len(self.bps) < self.depth:
+            raise ValueError(f"bps needs a rate for each of the {self.depth} levels of depth")
+        return self
+
+
+class DatabaseSettings(BaseModel):
+    """A PostgreSQL of your own; without ``url`` the embedded one is used.
+
+    ``url`` is the application's role, ``owner_url`` may migrate, ``reader_url`` only reads.
+    """
+
+    model_config = _FROZEN
+
+    url: SecretStr | None = None
+    owner_url: SecretStr | None = None
+    reader_url: SecretStr | None = None
+    pool_size: int = Field(default=10, ge=2, le=500)
+
+
+class GatewaySettings(BaseModel):
+    """Requests a second that one token and one address may make."""
+
+    model_config = _FROZEN
+
+    rate_per_token: int = Field(default=50, ge=1)
+    rate_per_ip: int = Field(default=500, ge=1)
+
+
+class FairnessSettings(BaseModel):
+    """Keys of what is published. ``ref_key`` in hexadecimal, 16 bytes or more."""
+
+    model_config = _FROZEN
+
+    ref_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+
+    @model_validator(mode="after")
+    def _keys_are_hexadecimal(self) -> Self:
+        if self.ref_key is not None:
+            try:
+                bytes.fromhex(self.ref_key.get_secret_value())
+            except ValueError:
+                raise ValueError("ref_key must be hexadecimal") from None
+        return self
+
+
+class Settings(BaseSettings):
+    """All settings of a house; immutable, secrets hidden in its repr."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="ROOMS__",
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        hide_input_in_errors=True,
+    )
+
+    parimutuel: ParimutuelSettings = ParimutuelSettings()
+    oracle: OracleSettings = OracleSettings()
+    referral: ReferralSettings = ReferralSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    fairness: FairnessSettings = FairnessSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library fixes the signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what ``loading`` has merged, so that each value's origin is known."""
+        return (init_settings,)
