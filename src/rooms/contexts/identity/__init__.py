@@ -1,0 +1,1 @@
+"""Who somebody is: players, staff, and the tokens that stand for them."""

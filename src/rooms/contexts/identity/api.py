@@ -1,0 +1,45 @@
+"""The face of identity: who a bearer of a token is, and what staff did."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from rooms.kernel.ids import PlayerId, StaffId
+from rooms.platform.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """A member of staff; ``player_id`` is the player they also are, if any."""
+
+    id: StaffId
+    name: str
+    player_id: PlayerId | None
+
+
+class Identity(Protocol):
+    """Players and staff by their tokens. Tokens are stored as digests only."""
+
+    async def register(self, tx: Tx, name: str, token: str) -> PlayerId:
+        """Make a player who is known by this token. Refuses E-NAME."""
+        ...
+
+    async def player_of(self, token: str) -> PlayerId | None:
+        """Say which player bears this token."""
+        ...
+
+    async def administrator_of(self, token: str) -> Administrator:
+        """Say which administrator bears this token. Refuses E-STAFF."""
+        ...
+
+    async def appoint(self, name: str, player_id: PlayerId | None) -> str:
+        """Make an administrator, or a further token for one, and give the token, once.
+
+        Refuses E-NAME, and E-STAFF where the name belongs to one with another player.
+        """
+        ...
+
+    async def note(
+        self, tx: Tx, *, action: str, subject: str, reason: str, by: StaffId | None
+    ) -> None:
+        """Write an audit row in the transaction of what was done."""
+        ...

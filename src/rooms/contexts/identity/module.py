@@ -1,0 +1,12 @@
+"""Wires identity."""
+
+from rooms.contexts.identity.api import Identity
+from rooms.contexts.identity.service import IdentityService
+from rooms.contexts.identity.storage import IdentityStorage
+from rooms.platform.database import Database
+from rooms.platform.module import Module
+
+
+def identity_module(database: Database) -> Module[Identity]:
+    """Wire identity: it needs nothing but the database."""
+    return Module("identity", IdentityService(database, IdentityStorage()))

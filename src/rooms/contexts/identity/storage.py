@@ -1,0 +1,70 @@
+"""Identity as rows."""
+
+from rooms.contexts.identity.api import Administrator
+from rooms.kernel.ids import PlayerId, StaffId
+from rooms.platform.database import Row, Tx
+
+
+class IdentityStorage:
+    """One method is one statement."""
+
+    async def add_player(self, tx: Tx, name: str) -> PlayerId:
+        return PlayerId(
+            await tx.value("INSERT INTO identity.players (name) VALUES ($1) RETURNING id", name)
+        )
+
+    async def add_token(
+        self,
+        tx: Tx,
+        digest: bytes,
+        *,
+        player: PlayerId | None = None,
+        staff: StaffId | None = None,
+    ) -> None:
+        await tx.execute(
+            "INSERT INTO identity.tokens (digest, player_id, staff_id) VALUES ($1, $2, $3)",
+            digest,
+            player,
+            staff,
+        )
+
+    async def player_by_token(self, tx: Tx, digest: bytes) -> PlayerId | None:
+        player = await tx.value("SELECT player_id FROM identity.tokens WHERE digest = $1", digest)
+        return None if player is None else PlayerId(player)
+
+    async def staff_by_token(self, tx: Tx, digest: bytes) -> Administrator | None:
+        row = await tx.row(
+            "SELECT staff.id, staff.name, staff.player_id FROM identity.tokens AS token "
+            "JOIN identity.staff ON staff.id = token.staff_id WHERE token.digest = $1",
+            digest,
+        )
+        return None if row is None else _administrator(row)
+
+    async def add_staff(self, tx: Tx, name: str, player: PlayerId | None) -> Administrator:
+        await tx.execute(
+            "INSERT INTO identity.staff (name, player_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            name,
+            player,
+        )
+        row = await tx.row("SELECT id, name, player_id FROM identity.staff WHERE name = $1", name)
+        assert row is not None
+        return _administrator(row)
+
+    async def add_audit(
+        self, tx: Tx, action: str, subject: str, reason: str, by: StaffId | None
+    ) -> None:
+        await tx.execute(
+            "INSERT INTO identity.audit (action, subject, reason, staff_id) "
+            "VALUES ($1, $2, $3, $4)",
+            action,
+            subject,
+            reason,
+            by,
+        )
+
+
+def _administrator(row: Row) -> Administrator:
+    player = row["player_id"]
+    return Administrator(
+        StaffId(row["id"]), row["name"], None if player is None else PlayerId(player)
+    )

@@ -1,0 +1,1 @@
+"""Accounts, journals, entries, holds: the only place where balances live."""

@@ -1,0 +1,105 @@
+"""The face of the ledger: the only way in which money moves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from rooms.kernel.ids import AccountId, HoldId, JournalId, PlayerId
+from rooms.kernel.money import Asset
+from rooms.kernel.time import Instant
+from rooms.platform.database import Tx
+
+PLAYER: Final = "player"
+WORLD: Final = "world"
+ROOM_POOLS: Final = "room_pools"
+PROTOCOL_REVENUE: Final = "protocol_revenue"
+BREAKAGE: Final = "breakage"
+PLATFORM: Final = "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One signed amount (smallest units of the account's asset) on one account."""
+
+    account: AccountId
+    amount: int
+    kind: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account has: ``posted`` has moved, ``held`` of it is reserved. Smallest units."""
+
+    account: AccountId
+    asset: Asset
+    posted: int
+    held: int
+
+    @property
+    def available(self) -> int:
+        """What can be spent now."""
+        return self.posted - self.held
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """An entry as its owner sees it; ``balance`` is the account's after it."""
+
+    id: int
+    at: Instant
+    kind: str
+    amount: int
+    asset: Asset
+    balance: int
+    ref: str
+
+
+class Ledger(Protocol):
+    """Accounts, journals and holds. Every method that writes does so in the caller's ``tx``."""
+
+    async def open_account(self, tx: Tx, asset: Asset, kind: str, owner: str) -> AccountId:
+        """Give the account of this kind and owner, opened if it was not there."""
+        ...
+
+    async def open_movements(self, tx: Tx) -> None:
+        """Make ``pg_temp.movements (account_id, amount, kind, ref)`` ready for the caller's SQL."""
+        ...
+
+    async def post(self, tx: Tx, key: str, movements: Sequence[Movement] = ()) -> JournalId:
+        """Post the movements given and those in ``pg_temp.movements`` as one journal.
+
+        The same key with the same movements is the same journal and moves nothing again.
+        Refuses E-BAL-LOW (available, needed) where a guarded account would fall below zero, and
+        E-KEY-REUSED where the key's journal had other movements.
+        """
+        ...
+
+    async def reserve(
+        self, tx: Tx, key: str, account: AccountId, amount: int, *, ref: str, expires_at: Instant
+    ) -> HoldId:
+        """Hold an amount on an account. Refuses E-BAL-LOW and E-KEY-REUSED."""
+        ...
+
+    async def release(self, tx: Tx, hold: HoldId) -> bool:
+        """End a hold and free its amount; false where it had ended before."""
+        ...
+
+    async def post_hold(
+        self, tx: Tx, hold: HoldId, key: str, movements: Sequence[Movement]
+    ) -> JournalId:
+        """Turn a hold into a journal, whole or part; what is left of it is free again.
+
+        Refuses E-HOLD where the hold has ended or the journal takes more than it holds.
+        """
+        ...
+
+    async def balances(self, player: PlayerId) -> list[Balance]:
+        """Give a player's accounts, one per asset."""
+        ...
+
+    async def statement(
+        self, player: PlayerId, before: int | None, limit: int
+    ) -> list[StatementLine]:
+        """Give a player's newest entries, or those before the entry given, newest first."""
+        ...

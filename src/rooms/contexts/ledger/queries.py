@@ -1,0 +1,121 @@
+"""The ledger's reading side: balances, statements, and the checks that re-sum everything."""
+
+from dataclasses import dataclass
+
+from rooms.contexts.ledger.api import PLAYER, Balance, StatementLine
+from rooms.kernel.ids import AccountId, PlayerId
+from rooms.kernel.money import Asset
+from rooms.platform.database import Row, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account by its place in the chart of accounts."""
+
+    id: AccountId
+    asset: Asset
+    kind: str
+    owner: str
+    balance: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalanceLine:
+    """All accounts of one kind and asset together. Smallest units."""
+
+    asset: Asset
+    kind: str
+    accounts: int
+    balance: int
+    held: int
+
+
+class LedgerQueries:
+    """One method is one statement."""
+
+    async def balances(self, tx: Tx, player: PlayerId) -> list[Balance]:
+        rows = await tx.fetch(
+            "SELECT id, asset, balance, held FROM ledger.accounts "
+            "WHERE kind = $1 AND owner = $2 ORDER BY asset",
+            PLAYER,
+            str(player),
+        )
+        return [
+            Balance(AccountId(row["id"]), Asset(row["asset"]), row["balance"], row["held"])
+            for row in rows
+        ]
+
+    async def statement(
+        self, tx: Tx, player: PlayerId, before: int | None, limit: int
+    ) -> list[StatementLine]:
+        rows = await tx.fetch(
+            "SELECT id FROM ledger.accounts WHERE kind = $1 AND owner = $2", PLAYER, str(player)
+        )
+        accounts = [AccountId(row["id"]) for row in rows]
+        lines = [
+            line for account in accounts for line in await self.chain(tx, account, before, limit)
+        ]
+        return sorted(lines, key=lambda line: line.id, reverse=True)[:limit]
+
+    async def chain(
+        self, tx: Tx, account: AccountId, before: int | None, limit: int
+    ) -> list[StatementLine]:
+        """Walk an account's entries from its newest, or from the one before ``before``."""
+        rows = await tx.fetch(
+            """
+            WITH RECURSIVE chain AS (
+                SELECT entry.*, 1 AS place FROM ledger.entries AS entry
+                WHERE entry.account_id = $1 AND entry.id = CASE
+                    WHEN $2::bigint IS NULL
+                    THEN (SELECT last_entry FROM ledger.accounts WHERE id = $1)
+                    ELSE (SELECT previous FROM ledger.entries WHERE id = $2 AND account_id = $1)
+                END
+                UNION ALL
+                SELECT entry.*, chain.place + 1
+                FROM chain JOIN ledger.entries AS entry ON entry.id = chain.previous
+                WHERE chain.place < $3
+            )
+            SELECT chain.id, journal.at, chain.kind, chain.amount, chain.asset, chain.balance,
+                   chain.ref
+            FROM chain JOIN ledger.journals AS journal ON journal.id = chain.journal_id
+            ORDER BY chain.place
+            """,
+            account,
+            before,
+            limit,
+        )
+        return [_line(row) for row in rows]
+
+    async def account(self, tx: Tx, wanted: str) -> AccountView | None:
+        """Find an account by its number, or by ``kind:owner`` or ``asset:kind:owner``."""
+        parts = wanted.split(":")
+        row = await tx.row(
+            """
+            SELECT id, asset, kind, owner, balance, held FROM ledger.accounts
+            WHERE id::text = $1 OR kind || ':' || owner = $1
+               OR asset || ':' || kind || ':' || owner = $1
+            ORDER BY id LIMIT 1
+            """,
+            ":".join(parts),
+        )
+        return None if row is None else AccountView(**dict(row))
+
+    async def trial_balance(self, tx: Tx) -> list[TrialBalanceLine]:
+        rows = await tx.fetch(
+            """
+            SELECT asset, kind, count(*) AS accounts, sum(balance)::numeric AS balance,
+                   sum(held)::numeric AS held
+            FROM ledger.accounts GROUP BY asset, kind ORDER BY asset, kind
+            """
+        )
+        return [
+            TrialBalanceLine(
+                row["asset"], row["kind"], row["accounts"], int(row["balance"]), int(row["held"])
+            )
+            for row in rows
+        ]
+
+
+def _line(row: Row) -> StatementLine:
+    return StatementLine(**dict(row))

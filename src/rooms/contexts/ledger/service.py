@@ -1,0 +1,106 @@
+"""The ledger's use cases. The arithmetic and its guards live in the database's functions."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from rooms.contexts.ledger.api import Balance, Movement, StatementLine
+from rooms.contexts.ledger.queries import LedgerQueries
+from rooms.contexts.ledger.storage import LedgerStorage
+from rooms.kernel.ids import AccountId, HoldId, JournalId, PlayerId
+from rooms.kernel.money import Asset
+from rooms.kernel.refusal import Refusal
+from rooms.kernel.time import Instant
+from rooms.platform.database import Database, Tx
+
+TOO_LITTLE: Final = "RL002"
+KEY_REUSED: Final = "RL003"
+HOLD_TOO_SMALL: Final = "RL004"
+HOLD_ENDED: Final = "RL005"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerService:
+    """The only way in which money moves."""
+
+    database: Database
+    storage: LedgerStorage
+    queries: LedgerQueries
+
+    async def open_account(self, tx: Tx, asset: Asset, kind: str, owner: str) -> AccountId:
+        """Give the account of this kind and owner, opened if it was not there."""
+        return await self.storage.open_account(tx, asset, kind, owner)
+
+    async def open_movements(self, tx: Tx) -> None:
+        """Make ``pg_temp.movements`` ready for the caller's SQL."""
+        await self.storage.open_movements(tx)
+
+    async def post(self, tx: Tx, key: str, movements: Sequence[Movement] = ()) -> JournalId:
+        """Post the movements given and those in ``pg_temp.movements`` as one journal."""
+        if movements:
+            await self.storage.open_movements(tx)
+            await self.storage.add_movements(tx, movements)
+        async with refusing():
+            return await self.storage.post(tx, key)
+
+    async def reserve(
+        self, tx: Tx, key: str, account: AccountId, amount: int, *, ref: str, expires_at: Instant
+    ) -> HoldId:
+        """Hold an amount on an account."""
+        async with refusing():
+            return await self.storage.reserve(tx, key, account, amount, ref, expires_at)
+
+    async def release(self, tx: Tx, hold: HoldId) -> bool:
+        """End a hold and free its amount."""
+        return await self.storage.end_hold(tx, hold, "released")
+
+    async def post_hold(
+        self, tx: Tx, hold: HoldId, key: str, movements: Sequence[Movement]
+    ) -> JournalId:
+        """Turn a hold into a journal, whole or part."""
+        await self.storage.open_movements(tx)
+        await self.storage.add_movements(tx, movements)
+        async with refusing():
+            return await self.storage.post_hold(tx, hold, key)
+
+    async def expire_holds(self) -> int:
+        """End the holds whose time has come; give how many."""
+        async with self.database.transaction() as tx:
+            due = await self.storage.holds_to_expire(tx)
+            return sum([await self.storage.end_hold(tx, hold, "expired") for hold in due])
+
+    async def balances(self, player: PlayerId) -> list[Balance]:
+        """Give a player's accounts, one per asset."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.balances(tx, player)
+
+    async def statement(
+        self, player: PlayerId, before: int | None, limit: int
+    ) -> list[StatementLine]:
+        """Give a player's newest entries, or those before the entry given."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.statement(tx, player, before, limit)
+
+
+@asynccontextmanager
+async def refusing() -> AsyncIterator[None]:
+    """Turn what the ledger's functions refuse into refusals; anything else is a bug."""
+    try:
+        yield
+    except asyncpg.NumericValueOutOfRangeError as error:
+        raise Refusal("E-AMOUNT") from error
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == TOO_LITTLE:
+            detail = msgspec.json.decode(error.detail or "{}")
+            raise Refusal(
+                "E-BAL-LOW", available=detail["available"], needed=detail["needed"]
+            ) from error
+        if error.sqlstate == KEY_REUSED:
+            raise Refusal("E-KEY-REUSED") from error
+        if error.sqlstate in (HOLD_TOO_SMALL, HOLD_ENDED):
+            raise Refusal("E-HOLD", why=str(error)) from error
+        raise

@@ -1,0 +1,1 @@
+"""Rooms: yes/no questions about prices, their pools, and their settlement."""

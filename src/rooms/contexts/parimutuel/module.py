@@ -1,0 +1,67 @@
+"""Wires parimutuel."""
+
+from dataclasses import dataclass
+
+from rooms.contexts.identity.api import Identity
+from rooms.contexts.ledger.api import Ledger
+from rooms.contexts.oracle.api import Oracle
+from rooms.contexts.parimutuel.api import Rooms
+from rooms.contexts.parimutuel.consumers import decide_rooms
+from rooms.contexts.parimutuel.domain import Limits
+from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries
+from rooms.contexts.parimutuel.service.betting import Betting
+from rooms.contexts.parimutuel.service.opening import Opening
+from rooms.contexts.parimutuel.service.rooms import RoomsService
+from rooms.contexts.parimutuel.service.settling import Settling
+from rooms.contexts.parimutuel.service.voiding import Voiding
+from rooms.contexts.parimutuel.settlement_storage import SettlementStorage
+from rooms.contexts.parimutuel.storage import BetStorage, RoomStorage, VoidStorage
+from rooms.contexts.parimutuel.workers import RoomClock
+from rooms.contexts.referral.api import Referral
+from rooms.kernel.time import Clock
+from rooms.platform.database import Database
+from rooms.platform.module import Module, Worker
+from rooms.proof.terms import RoomTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The faces that parimutuel calls."""
+
+    identity: Identity
+    ledger: Ledger
+    oracle: Oracle
+    referral: Referral
+
+
+def parimutuel_module(
+    database: Database,
+    near: Neighbours,
+    *,
+    clock: Clock,
+    limits: Limits,
+    terms: RoomTerms,
+    ref_key: bytes,
+) -> Module[Rooms]:
+    """Wire parimutuel: ``limits`` and ``terms`` are the settings in force."""
+    rooms, bets, queries = RoomStorage(), BetStorage(), RoomQueries(near.oracle)
+    settling = Settling(
+        database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral
+    )
+    voiding = Voiding(database, rooms, bets, VoidStorage(), near.identity, settling, limits)
+    face = RoomsService(
+        database=database,
+        opening=Opening(database, rooms, queries, near.oracle, near.referral, clock, limits, terms),
+        betting=Betting(database, rooms, bets, near.ledger, near.oracle, near.referral, limits),
+        settling=settling,
+        voiding=voiding,
+        queries=queries,
+        files=SettlementQueries(),
+        ref_key=ref_key,
+    )
+    return Module(
+        "parimutuel",
+        face,
+        consumers=(decide_rooms(settling),),
+        workers=(Worker("parimutuel.clock", RoomClock(database, rooms, settling, voiding).run),),
+    )

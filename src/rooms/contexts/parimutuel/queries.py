@@ -1,0 +1,217 @@
+"""Rooms, quotes, own bets and settlements as people see them: SQL to views."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rooms.contexts.oracle.api import Newest, Oracle
+from rooms.contexts.parimutuel.api import (
+    OwnBet,
+    PendingVoid,
+    PriceView,
+    RoomStatus,
+    RoomView,
+    Transition,
+)
+from rooms.kernel.ids import BetId, PlayerId, RoomId
+from rooms.kernel.refusal import Refusal
+from rooms.platform.database import Row, Tx
+from rooms.proof.condition import leaves, parse_market
+from rooms.proof.pool import Side, dividends
+from rooms.proof.terms import parse_terms
+
+# Pools are summed from the bets themselves: a counter per room would make bettors wait in line.
+ROOMS: Final = """
+    SELECT room.id, room.title, room.status, room.market, room.assets, room.resolve,
+           room.host_id, room.min_players, room.terms, room.created_at, room.locks_at,
+           room.settles_at, pool.players, pool.yes, pool.no,
+           decision.outcome, coalesce(settlement.reason, decision.reason) AS reason,
+           settlement.at AS settled_at, void.reason AS void_reason, void.effective_at
+    FROM parimutuel.rooms AS room
+    LEFT JOIN parimutuel.decisions AS decision ON decision.room_id = room.id
+    LEFT JOIN parimutuel.settlements AS settlement ON settlement.room_id = room.id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS players,
+               coalesce(sum(stake) FILTER (WHERE side = 'YES'), 0)::bigint AS yes,
+               coalesce(sum(stake) FILTER (WHERE side = 'NO'), 0)::bigint AS no
+        FROM parimutuel.bets WHERE room_id = room.id
+    ) AS pool
+    LEFT JOIN LATERAL (
+        SELECT reason, effective_at FROM parimutuel.void_requests
+        WHERE room_id = room.id AND effective_at IS NOT NULL
+    ) AS void ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomQueries:
+    """The reading side of rooms; prices come from the oracle's newest observations."""
+
+    oracle: Oracle
+
+    async def room(self, tx: Tx, room: RoomId) -> RoomView:
+        """Show one room with its whole life; refuses E-ROOM-UNKNOWN."""
+        rows = await tx.fetch(f"{ROOMS} WHERE room.id = $1", room)
+        if not rows:
+            raise Refusal("E-ROOM-UNKNOWN", room=room)
+        return (await self._views(tx, rows))[0]
+
+    async def rooms(
+        self,
+        tx: Tx,
+        *,
+        status: RoomStatus | None,
+        asset: str | None,
+        host: PlayerId | None,
+        before: RoomId | None,
+        limit: int,
+    ) -> list[RoomView]:
+        """List rooms, newest first."""
+        rows = await tx.fetch(
+            f"""
+            {ROOMS}
+            WHERE ($1::text IS NULL OR room.status = $1)
+              AND ($2::text IS NULL OR $2 = ANY (room.assets))
+              AND ($3::bigint IS NULL OR room.host_id = $3)
+              AND ($4::bigint IS NULL OR room.id < $4)
+            ORDER BY room.id DESC LIMIT $5
+            """,
+            status,
+            asset,
+            host,
+            before,
+            limit,
+        )
+        return await self._views(tx, rows)
+
+    async def _views(self, tx: Tx, rows: Sequence[Row]) -> list[RoomView]:
+        newest = await self.oracle.newest(tx, {asset for row in rows for asset in row["assets"]})
+        moves = await tx.fetch(
+            "SELECT room_id, status, at, cause FROM parimutuel.transitions "
+            "WHERE room_id = ANY ($1) ORDER BY at, array_position($2::text[], status)",
+            [row["id"] for row in rows],
+            list(RoomStatus),
+        )
+        life: dict[int, list[Transition]] = {}
+        for move in moves:
+            transition = Transition(RoomStatus(move["status"]), move["at"], move["cause"])
+            life.setdefault(move["room_id"], []).append(transition)
+        return [_view(row, newest, life.get(row["id"], [])) for row in rows]
+
+    async def bets(
+        self, tx: Tx, player: PlayerId, before: BetId | None, limit: int
+    ) -> list[OwnBet]:
+        """List a player's bets, newest first, with what each was paid."""
+        rows = await tx.fetch(
+            """
+            SELECT bet.id, bet.room_id, room.title AS room_title, bet.side, bet.stake,
+                   bet.accepted_at AS placed_at, bet.by_host, settlement.room_id AS settled,
+                   settlement.outcome, bet.accepted_at >= settlement.cutoff AS scratched,
+                   parimutuel.payout(bet.side, bet.stake, bet.accepted_at, settlement.outcome,
+                       settlement.cutoff, settlement.net, settlement.winning) AS payout
+            FROM parimutuel.bets AS bet
+            JOIN parimutuel.rooms AS room ON room.id = bet.room_id
+            LEFT JOIN parimutuel.settlements AS settlement ON settlement.room_id = bet.room_id
+            WHERE bet.player_id = $1 AND ($2::bigint IS NULL OR bet.id < $2)
+            ORDER BY bet.id DESC LIMIT $3
+            """,
+            player,
+            before,
+            limit,
+        )
+        return [_own_bet(row) for row in rows]
+
+
+class SettlementQueries:
+    """What a room's file is written from."""
+
+    async def head(self, tx: Tx, room: RoomId) -> Row:
+        """Give a settled room with its decision; refuses E-ROOM-UNKNOWN, E-ROOM-UNSETTLED."""
+        row = await tx.row(
+            """
+            SELECT room.id, room.title, room.market, room.resolve, room.host_id,
+                   room.min_players, room.created_at, room.locks_at, room.settles_at,
+                   room.terms, room.status, settlement.outcome, settlement.reason,
+                   decision.trigger, decision.t_hit, decision.t_clear, decision.cutoff,
+                   decision.evidence, settlement.handle, settlement.winning,
+                   settlement.takeout, settlement.host_fee, settlement.protocol_fee,
+                   settlement.breakage, settlement.scratched, settlement.bets AS bets_count
+            FROM parimutuel.rooms AS room
+            LEFT JOIN parimutuel.decisions AS decision ON decision.room_id = room.id
+            LEFT JOIN parimutuel.settlements AS settlement ON settlement.room_id = room.id
+            WHERE room.id = $1
+            """,
+            room,
+        )
+        if row is None:
+            raise Refusal("E-ROOM-UNKNOWN", room=room)
+        if row["handle"] is None:
+            raise Refusal("E-ROOM-UNSETTLED", room=room, status=row["status"])
+        return row
+
+    def bets(self, tx: Tx, room: RoomId) -> AsyncIterator[Row]:
+        """Stream a settled room's bets with what each was paid."""
+        return tx.cursor(
+            """
+            SELECT bet.id, bet.side, bet.stake, bet.accepted_at,
+                   settlement.cutoff IS NULL OR bet.accepted_at < settlement.cutoff AS counted,
+                   parimutuel.payout(bet.side, bet.stake, bet.accepted_at, settlement.outcome,
+                       settlement.cutoff, settlement.net, settlement.winning) AS payout
+            FROM parimutuel.bets AS bet
+            JOIN parimutuel.settlements AS settlement ON settlement.room_id = bet.room_id
+            WHERE bet.room_id = $1
+            """,
+            room,
+        )
+
+
+def _view(row: Row, newest: Mapping[str, Newest], life: list[Transition]) -> RoomView:
+    terms = parse_terms(row["terms"])
+    void = row["effective_at"]
+    return RoomView(
+        id=RoomId(row["id"]),
+        title=row["title"],
+        status=RoomStatus(row["status"]),
+        reason=row["reason"],
+        market=row["market"],
+        resolve=row["resolve"],
+        host_id=PlayerId(row["host_id"]),
+        min_players=row["min_players"],
+        players=row["players"],
+        pools={Side.YES: row["yes"], Side.NO: row["no"]},
+        dividend=dividends(row["yes"], row["no"], terms.pool),
+        prices=_prices(row, newest),
+        outcome=Side(row["outcome"]) if row["outcome"] and not row["reason"] else None,
+        created_at=row["created_at"],
+        locks_at=row["locks_at"],
+        settles_at=row["settles_at"],
+        settled_at=row["settled_at"],
+        terms=row["terms"],
+        transitions=life,
+        pending_void=PendingVoid(row["void_reason"], void) if void else None,
+    )
+
+
+def _prices(row: Row, newest: Mapping[str, Newest]) -> list[PriceView]:
+    """What each leaf is compared with, in the order of the leaves, where it is known."""
+    return [
+        PriceView(leaf.asset, known.price * (leaf.supply or 1), known.at)
+        for leaf in leaves(parse_market(row["market"]))
+        if (known := newest.get(leaf.asset)) is not None
+    ]
+
+
+def _own_bet(row: Row) -> OwnBet:
+    columns: dict[str, Any] = dict(row)
+    settled, outcome = columns.pop("settled") is not None, columns.pop("outcome")
+    scratched = columns.pop("scratched")
+    if not settled:
+        status, payout = "ACCEPTED", None
+    else:
+        payout = columns["payout"]
+        status = "REFUNDED" if outcome is None or scratched else ("WON" if payout else "LOST")
+    columns["payout"] = payout
+    columns["side"] = Side(columns["side"])
+    return OwnBet(
+        **columns, status=status, net=None if payout is None else payout - columns["stake"]
+    )

@@ -1,0 +1,1 @@
+"""Use cases of parimutuel, by what people do: open, bet, settle, void."""

@@ -1,0 +1,213 @@
+"""The face of parimutuel, put together from its use cases and its reading side."""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import rfc8785
+
+from rooms.contexts.identity.api import Administrator
+from rooms.contexts.parimutuel.api import (
+    BetReceipt,
+    OpenRoom,
+    OwnBet,
+    PlaceBet,
+    Preview,
+    QuoteView,
+    RoomStatus,
+    RoomView,
+    VoidRequest,
+)
+from rooms.contexts.parimutuel.domain import require_stake
+from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries
+from rooms.contexts.parimutuel.service.betting import Betting
+from rooms.contexts.parimutuel.service.opening import Opening
+from rooms.contexts.parimutuel.service.settling import Settling
+from rooms.contexts.parimutuel.service.voiding import Voiding
+from rooms.contexts.parimutuel.settlement_storage import RoomDecision
+from rooms.kernel.ids import BetId, PlayerId, RoomId
+from rooms.kernel.refusal import Refusal
+from rooms.platform.commands import Answered
+from rooms.platform.database import Database, Row, Tx
+from rooms.proof.consensus import parse_observation
+from rooms.proof.pool import Side, fees, quote
+from rooms.proof.roomfile import (
+    BetLine,
+    FileHash,
+    Head,
+    RoomFacts,
+    bet_json,
+    head_json,
+)
+from rooms.proof.terms import parse_terms
+
+
+@dataclass(frozen=True, slots=True)
+class RoomsService:
+    """Rooms, bets, settlements. ``ref_key`` makes the bets' public references."""
+
+    database: Database
+    opening: Opening
+    betting: Betting
+    settling: Settling
+    voiding: Voiding
+    queries: RoomQueries
+    files: SettlementQueries
+    ref_key: bytes
+
+    async def open_room(self, command: OpenRoom) -> Answered[RoomView]:
+        """Open a room."""
+        return await self.opening.open_room(command)
+
+    async def place_bet(self, command: PlaceBet) -> Answered[BetReceipt]:
+        """Take a stake into a room's pool."""
+        return await self.betting.place_bet(command)
+
+    async def room(self, room: RoomId) -> RoomView:
+        """Show a room."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.room(tx, room)
+
+    async def rooms(
+        self,
+        *,
+        status: RoomStatus | None = None,
+        asset: str | None = None,
+        host: PlayerId | None = None,
+        before: RoomId | None = None,
+        limit: int = 50,
+    ) -> list[RoomView]:
+        """List rooms, newest first."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.rooms(
+                tx, status=status, asset=asset, host=host, before=before, limit=limit
+            )
+
+    async def quote(self, room: RoomId, side: Side, stake: int) -> QuoteView:
+        """Quote a stake."""
+        require_stake(stake, self.betting.limits)
+        view = await self.room(room)
+        if view.status not in (RoomStatus.QUEUING, RoomStatus.OPEN):
+            raise Refusal("E-BET-LOCKED", room=room, status=view.status, locks_at=view.locks_at)
+        terms = parse_terms(view.terms).pool
+        offered = quote(stake, side, view.pools[Side.YES], view.pools[Side.NO], terms)
+        return QuoteView(side, stake, offered.dividend, offered.payout)
+
+    async def bets(self, player: PlayerId, before: BetId | None, limit: int) -> list[OwnBet]:
+        """List a player's own bets."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.bets(tx, player, before, limit)
+
+    async def settlement(self, room: RoomId) -> dict[str, Any]:
+        """Give the head of the room's file."""
+        async with self.database.snapshot() as tx:
+            return await self._head(tx, room)
+
+    async def settlement_file(self, room: RoomId) -> AsyncIterator[bytes]:
+        """Stream the file of ``rooms verify room``, a line at a time."""
+        async with self.database.snapshot() as tx:
+            yield rfc8785.dumps(await self._head(tx, room)) + b"\n"
+            for line in await self._bet_lines(tx, room):
+                yield rfc8785.dumps(line) + b"\n"
+
+    async def _head(self, tx: Tx, room: RoomId) -> dict[str, Any]:
+        head = head_json(_head(await self.files.head(tx, room)))
+        running = FileHash(head)
+        for line in await self._bet_lines(tx, room):
+            running.add(line)
+        return {**head, "file_hash": running.hex()}
+
+    async def _bet_lines(self, tx: Tx, room: RoomId) -> list[dict[str, Any]]:
+        """Order by reference, which says nothing about who bet or when."""
+        lines = [bet_json(self._bet_line(row)) async for row in self.files.bets(tx, room)]
+        return sorted(lines, key=lambda line: str(line["ref"]))
+
+    def _bet_line(self, row: Row) -> BetLine:
+        return BetLine(
+            ref=self.bet_ref(row["id"]),
+            side=Side(row["side"]),
+            stake=row["stake"],
+            accepted_at=row["accepted_at"],
+            counted=row["counted"],
+            payout=row["payout"],
+        )
+
+    def bet_ref(self, bet: BetId) -> str:
+        """Give the opaque public reference of a bet (docs/spec/fairness.md, section 5)."""
+        message = f"rooms/ref/1|bet|{bet}".encode()
+        return hmac.new(self.ref_key, message, hashlib.sha256).digest()[:16].hex()
+
+    async def preview(self, room: RoomId) -> Preview:
+        """Say what settling would do now, without doing it."""
+        async with self.database.snapshot() as tx:
+            view = await self.queries.room(tx, room)
+            decided = await self.settling.settlements.decision(tx, room)
+            possible = (
+                [decided]
+                if decided is not None
+                else [RoomDecision(outcome=side, reason=None, trigger="preview") for side in Side]
+            )
+            outcomes = {
+                str(decision.outcome or decision.reason): await self._preview(tx, view, decision)
+                for decision in possible
+            }
+        return Preview(room, view.status, decided is not None, outcomes)
+
+    async def _preview(
+        self, tx: Tx, view: RoomView, decision: RoomDecision
+    ) -> dict[str, int | str]:
+        totals = await self.settling.settlements.totals(tx, view.id, decision)
+        if decision.outcome is None or totals.winning == 0:
+            reason = decision.reason or "NO_WINNER"
+            return {"void": reason, "refunded": totals.staked, "bets": totals.bets}
+        taken = fees(totals.handle, totals.winning, parse_terms(view.terms).pool)
+        return {
+            "bets": totals.bets,
+            "scratched": totals.scratched,
+            "handle": totals.handle,
+            "winning": totals.winning,
+            "net": taken.net,
+            "takeout": taken.takeout,
+            "host_fee": taken.host_fee,
+            "protocol_fee": taken.protocol_fee,
+        }
+
+    async def settle(self, room: RoomId) -> RoomView:
+        """Pay a decided room now instead of at the next look."""
+        if not await self.settling.pay(room):
+            view = await self.room(room)
+            if view.status not in (RoomStatus.SETTLED, RoomStatus.VOIDED):
+                raise Refusal("E-ROOM-UNDECIDED", room=room, status=view.status)
+        return await self.room(room)
+
+    async def request_void(self, room: RoomId, staff: Administrator, reason: str) -> VoidRequest:
+        """Ask, as an administrator, for a room to be voided."""
+        return await self.voiding.request(room, staff, reason)
+
+
+def _head(row: Row) -> Head:
+    return Head(
+        room=RoomFacts(
+            id=str(row["id"]),
+            title=row["title"],
+            market=row["market"],
+            resolve=row["resolve"],
+            host_id=str(row["host_id"]),
+            min_players=row["min_players"],
+            created_at=row["created_at"],
+            locks_at=row["locks_at"],
+            settles_at=row["settles_at"],
+            terms=parse_terms(row["terms"]),
+        ),
+        outcome=Side(row["outcome"]) if row["outcome"] else None,
+        observations=tuple(parse_observation(each) for each in row["evidence"]),
+        **{
+            name: row[name]
+            for name in (
+                *("reason", "trigger", "t_hit", "t_clear", "cutoff", "handle", "winning"),
+                *("takeout", "host_fee", "protocol_fee", "breakage", "scratched", "bets_count"),
+            )
+        },
+    )

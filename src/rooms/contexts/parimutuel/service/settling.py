@@ -1,0 +1,267 @@
+"""Settle rooms in two transactions: decide and close betting, then divide the money.
+
+Every step looks at the room under its lock and does nothing where it was done already, so timer,
+touch, staff and a restart after a crash may all call it at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rooms.contexts.ledger.api import (
+    BREAKAGE,
+    PLATFORM,
+    PROTOCOL_REVENUE,
+    ROOM_POOLS,
+    Ledger,
+)
+from rooms.contexts.oracle.api import Oracle
+from rooms.contexts.oracle.events import ConditionMet, ConditionNotMet
+from rooms.contexts.parimutuel.api import RoomStatus, VoidReason
+from rooms.contexts.parimutuel.domain import Room
+from rooms.contexts.parimutuel.events import RoomMoved, RoomSettled, RoomVoided
+from rooms.contexts.parimutuel.settlement_storage import (
+    POOL_SHARDS,
+    RoomDecision,
+    SettlementStorage,
+    Totals,
+)
+from rooms.contexts.parimutuel.storage import RoomStorage
+from rooms.contexts.referral.api import Referral
+from rooms.kernel.ids import RoomId
+from rooms.kernel.money import SOL
+from rooms.kernel.time import Instant, from_millis, parse_rfc3339
+from rooms.platform.database import Database, Tx
+from rooms.proof.pool import Fees, Side, cutoff, fees
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Brings rooms from betting to SETTLED or VOIDED."""
+
+    database: Database
+    rooms: RoomStorage
+    settlements: SettlementStorage
+    ledger: Ledger
+    oracle: Oracle
+    referral: Referral
+
+    async def condition_met(self, tx: Tx, fact: ConditionMet) -> None:
+        """Take the oracle's word that a room's condition came true."""
+        room = await self._undecided(tx, fact.subject)
+        if room is None:
+            return
+        if room.status is RoomStatus.QUEUING:
+            evidence = await self.oracle.evidence(tx, fact.ticks, room.assets)
+            await self.void(tx, room, VoidReason.TARGET_MET_QUEUING, fact.trigger, evidence)
+            return
+        touch = fact.t_hit is not None and fact.t_clear is not None
+        t_hit = from_millis(fact.t_hit) if fact.t_hit is not None else None
+        t_clear = from_millis(fact.t_clear) if fact.t_clear is not None else None
+        decision = RoomDecision(
+            outcome=Side.YES,
+            reason=None,
+            trigger=fact.trigger,
+            t_hit=t_hit,
+            t_clear=t_clear,
+            cutoff=cutoff(t_hit, t_clear, room.terms.past_post) if t_hit and t_clear else None,
+        )
+        assert touch == (fact.trigger == "touch")
+        await self._decide(tx, room, decision, fact.ticks)
+
+    async def condition_not_met(self, tx: Tx, fact: ConditionNotMet) -> None:
+        """Take the oracle's word that a room's settle time passed without its condition."""
+        room = await self._undecided(tx, fact.subject)
+        if room is None:
+            return
+        decision = RoomDecision(outcome=Side.NO, reason=None, trigger=fact.trigger)
+        await self._decide(tx, room, decision, fact.ticks)
+
+    async def _undecided(self, tx: Tx, subject: str) -> Room | None:
+        room = await self.rooms.room_alone(tx, RoomId(int(subject.removeprefix("room:"))))
+        if room is None or room.status in (RoomStatus.SETTLED, RoomStatus.VOIDED):
+            return None
+        if await self.settlements.decision(tx, room.id) is not None:
+            return None
+        return room
+
+    async def _decide(
+        self, tx: Tx, room: Room, decision: RoomDecision, ticks: Sequence[int]
+    ) -> None:
+        """Store the decision with its evidence and close betting; the money moves next."""
+        evidence = await self.oracle.evidence(tx, ticks, room.assets)
+        if room.status is RoomStatus.QUEUING:
+            await self.void(tx, room, VoidReason.MIN_PLAYERS, decision.trigger, evidence)
+            return
+        if _last_seen(evidence) > room.settles_at + room.terms.settle_grace:
+            await self.void(tx, room, VoidReason.NO_CONSENSUS, decision.trigger, evidence)
+            return
+        now = await self.rooms.now(tx)
+        await self.settlements.add_decision(tx, room.id, replace(decision, evidence=evidence), now)
+        if room.status is not RoomStatus.SETTLING:
+            cause = "the target was touched" if decision.trigger == "touch" else "settle time"
+            await self._move(tx, room, RoomStatus.SETTLING, cause, now)
+        else:
+            await tx.publish(RoomMoved(room_id=room.id, status=RoomStatus.SETTLING))
+
+    async def close_betting(self, room_id: RoomId) -> None:
+        """Lock a room whose lock time has come; void it where too few players came."""
+        async with self.database.transaction() as tx:
+            room = await self.rooms.room_alone(tx, room_id)
+            now = await self.rooms.now(tx)
+            if room is None or now < room.locks_at:
+                return
+            if room.status is RoomStatus.QUEUING:
+                await self.void(tx, room, VoidReason.MIN_PLAYERS, "lock")
+            elif room.status is RoomStatus.OPEN:
+                await self._move(tx, room, RoomStatus.LOCKED, "lock time", now)
+
+    async def await_outcome(self, room_id: RoomId) -> None:
+        """Bring a locked room whose settle time has come to SETTLING: it waits for prices."""
+        async with self.database.transaction() as tx:
+            room = await self.rooms.room_alone(tx, room_id)
+            now = await self.rooms.now(tx)
+            if room is not None and room.status is RoomStatus.LOCKED and now >= room.settles_at:
+                await self._move(tx, room, RoomStatus.SETTLING, "settle time", now)
+
+    async def give_up(self, room_id: RoomId) -> None:
+        """Void a room whose grace period has passed without a consensus."""
+        async with self.database.transaction() as tx:
+            room = await self._undecided(tx, f"room:{room_id}")
+            now = await self.rooms.now(tx)
+            if room is None or now < room.settles_at + room.terms.settle_grace:
+                return
+            if await self.oracle.end_watch(tx, room.subject):
+                await self.void(tx, room, VoidReason.NO_CONSENSUS, "grace")
+
+    async def pay(self, room_id: RoomId) -> bool:
+        """Divide a decided room's money; False where there is nothing (more) to do."""
+        async with self.database.transaction() as tx:
+            room = await self.rooms.room_alone(tx, room_id)
+            decision = await self.settlements.decision(tx, room_id)
+            if room is None or decision is None or room.status is not RoomStatus.SETTLING:
+                return False
+            totals = await self.settlements.totals(tx, room.id, decision)
+            if totals.winning == 0:
+                await self._refund(tx, room, decision, totals, VoidReason.NO_WINNER)
+            else:
+                await self._divide(tx, room, decision, totals)
+        return True
+
+    async def void(
+        self,
+        tx: Tx,
+        room: Room,
+        reason: VoidReason,
+        trigger: str,
+        evidence: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Give every stake back, in the caller's transaction, which holds the room's lock."""
+        await self.oracle.end_watch(tx, room.subject)
+        decision = RoomDecision(outcome=None, reason=reason, trigger=trigger, evidence=evidence)
+        await self.settlements.add_decision(tx, room.id, decision, await self.rooms.now(tx))
+        totals = await self.settlements.totals(tx, room.id, decision)
+        await self._refund(tx, room, decision, totals, reason)
+
+    async def _divide(self, tx: Tx, room: Room, decision: RoomDecision, totals: Totals) -> None:
+        terms = room.terms.pool
+        taken = fees(totals.handle, totals.winning, terms)
+        await self.ledger.open_movements(tx)
+        await self.referral.open_rewards(tx)
+        paid = await self.settlements.pay_bets(tx, room.id, decision, taken, totals.winning)
+        breakage = taken.net - paid
+        await self.settlements.reward_uplines(
+            tx,
+            room.id,
+            decision,
+            takeout=taken.takeout,
+            handle=totals.handle,
+            bps=terms.reward_bps,
+        )
+        rewards = await self.settlements.pay_rewards(tx, room.id)
+        await self.referral.accrue(tx, SOL)
+        await self._take(tx, room, taken, rewards, breakage)
+        await self._finish(
+            tx, room, decision, totals, fees_taken=taken, breakage=breakage, rewards=rewards
+        )
+
+    async def _take(self, tx: Tx, room: Room, taken: Fees, rewards: int, breakage: int) -> None:
+        revenue = await self.ledger.open_account(tx, SOL, PROTOCOL_REVENUE, PLATFORM)
+        left_over = await self.ledger.open_account(tx, SOL, BREAKAGE, PLATFORM)
+        for account, amount, kind in (
+            (room.host_account, taken.host_fee, "host_fee"),
+            (revenue, taken.protocol_fee - rewards, "protocol_fee"),
+            (left_over, breakage, "breakage"),
+        ):
+            await self.settlements.add_movement(tx, room.id, account, amount, kind)
+
+    async def _refund(
+        self, tx: Tx, room: Room, decision: RoomDecision, totals: Totals, reason: VoidReason
+    ) -> None:
+        await self.ledger.open_movements(tx)
+        await self.settlements.pay_bets(tx, room.id, decision, None, 0)
+        nothing = Fees(takeout=0, host_fee=0, protocol_fee=0, net=totals.handle)
+        await self._finish(
+            tx, room, decision, totals, fees_taken=nothing, breakage=0, rewards=0, reason=reason
+        )
+
+    async def _finish(
+        self,
+        tx: Tx,
+        room: Room,
+        decision: RoomDecision,
+        totals: Totals,
+        *,
+        fees_taken: Fees,
+        breakage: int,
+        rewards: int,
+        reason: VoidReason | None = None,
+    ) -> None:
+        """Post the journal, store the settlement, move the room to its end, tell."""
+        journal = None
+        if totals.bets:
+            await self.settlements.empty_pools(tx, room.id, await self._shards(tx))
+            journal = await self.ledger.post(tx, f"settle:{room.id}")
+        now = await self.rooms.now(tx)
+        await self.settlements.add_settlement(
+            tx,
+            room.id,
+            outcome=None if reason else decision.outcome,
+            reason=reason,
+            cutoff=decision.cutoff,
+            totals=totals,
+            fees=fees_taken,
+            breakage=breakage,
+            rewards=rewards,
+            journal=journal,
+            at=now,
+        )
+        if reason:
+            await self.rooms.move(tx, room, RoomStatus.VOIDED, cause=reason, at=now)
+            await tx.publish(RoomVoided(room_id=room.id, reason=reason, bets=totals.bets))
+            return
+        assert decision.outcome is not None
+        await self.rooms.move(tx, room, RoomStatus.SETTLED, cause=decision.outcome, at=now)
+        await tx.publish(
+            RoomSettled(
+                room_id=room.id,
+                outcome=decision.outcome,
+                handle=totals.handle,
+                takeout=fees_taken.takeout,
+                bets=totals.bets,
+            )
+        )
+
+    async def _shards(self, tx: Tx) -> list[Any]:
+        return [
+            await self.ledger.open_account(tx, SOL, ROOM_POOLS, str(shard))
+            for shard in range(POOL_SHARDS)
+        ]
+
+    async def _move(self, tx: Tx, room: Room, status: RoomStatus, cause: str, at: Instant) -> None:
+        await self.rooms.move(tx, room, status, cause=cause, at=at)
+        await tx.publish(RoomMoved(room_id=room.id, status=status))
+
+
+def _last_seen(evidence: Sequence[dict[str, Any]]) -> Instant:
+    return max(parse_rfc3339(observation["at"]) for observation in evidence)

@@ -1,0 +1,68 @@
+"""An administrators' void: two of them, in public, with a delay, and never after the outcome."""
+
+from dataclasses import dataclass
+
+from rooms.contexts.identity.api import Administrator, Identity
+from rooms.contexts.parimutuel.api import RoomStatus, VoidReason, VoidRequest
+from rooms.contexts.parimutuel.domain import Limits, Room
+from rooms.contexts.parimutuel.service.settling import Settling
+from rooms.contexts.parimutuel.storage import BetStorage, RoomStorage, VoidStorage
+from rooms.kernel.ids import RoomId
+from rooms.kernel.refusal import Refusal
+from rooms.platform.database import Database, Tx
+
+REASON_LENGTH = range(5, 501)
+
+
+@dataclass(frozen=True, slots=True)
+class Voiding:
+    """Takes requests, and voids rooms whose delay has passed."""
+
+    database: Database
+    rooms: RoomStorage
+    bets: BetStorage
+    voids: VoidStorage
+    identity: Identity
+    settling: Settling
+    limits: Limits
+
+    async def request(self, room_id: RoomId, staff: Administrator, reason: str) -> VoidRequest:
+        """Ask for a void; the second administrator's asking starts the public delay."""
+        reason = reason.strip()
+        if len(reason) not in REASON_LENGTH:
+            raise Refusal("E-VOID-REASON")
+        async with self.database.transaction() as tx:
+            room = await self.rooms.room_alone(tx, room_id)
+            if room is None:
+                raise Refusal("E-ROOM-UNKNOWN", room=room_id)
+            await self._require_right(tx, room, staff)
+            others = await self.voids.requested_by(tx, room_id)
+            if staff.id in others:
+                raise Refusal("E-VOID-TWICE", room=room_id)
+            delay = self.limits.admin_void_delay if len(others) == 1 else None
+            effective_at = await self.voids.add_request(tx, room_id, staff.id, reason, delay)
+            await self.identity.note(
+                tx, action="room.void", subject=room.subject, reason=reason, by=staff.id
+            )
+        return VoidRequest(room_id, len(others) + 1, effective_at)
+
+    async def _require_right(self, tx: Tx, room: Room, staff: Administrator) -> None:
+        ended = room.status in (RoomStatus.SETTLED, RoomStatus.VOIDED, RoomStatus.SETTLING)
+        if ended or await self.rooms.now(tx) >= room.settles_at:
+            raise Refusal("E-VOID-LATE", room=room.id, status=room.status)
+        if staff.player_id is not None and await self.bets.by_room(tx, staff.player_id, room.id):
+            raise Refusal("E-VOID-BET", room=room.id)
+
+    async def carry_out(self, room_id: RoomId) -> None:
+        """Void a room whose delay has passed, unless its outcome came first."""
+        async with self.database.transaction() as tx:
+            room = await self.rooms.room_alone(tx, room_id)
+            assert room is not None
+            ended = room.status in (RoomStatus.SETTLED, RoomStatus.VOIDED)
+            if ended or not await self.settling.oracle.end_watch(tx, room.subject):
+                return
+            await self.settling.void(tx, room, VoidReason.ADMIN, "admin")
+            reason = await self.voids.reason(tx, room_id)
+            await self.identity.note(
+                tx, action="room.voided", subject=room.subject, reason=reason, by=None
+            )

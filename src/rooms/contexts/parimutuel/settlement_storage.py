@@ -1,0 +1,243 @@
+"""Decisions and settlements as rows, and the set-based statements that divide a room's money.
+
+No row of a settlement travels through Python: the payout of a bet is ``parimutuel.payout``, the
+fees come from ``proof.pool`` over two sums, and the ledger posts ``pg_temp.movements`` at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rooms.kernel.ids import AccountId, JournalId, RoomId
+from rooms.kernel.time import Instant
+from rooms.platform.database import Tx
+from rooms.proof.pool import Fees, Side
+
+# How many rows hold the stakes of all unsettled rooms, so that bettors do not wait on one row.
+POOL_SHARDS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomDecision:
+    """What came of a room's question: an outcome, or the reason of a void."""
+
+    outcome: Side | None
+    reason: str | None
+    trigger: str
+    t_hit: Instant | None = None
+    t_clear: Instant | None = None
+    cutoff: Instant | None = None
+    evidence: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a room's bets: all stakes, counted stakes, counted stakes on the winner."""
+
+    bets: int
+    staked: int
+    handle: int
+    winning: int
+    scratched: int
+
+
+class SettlementStorage:
+    """One method is one statement."""
+
+    async def add_decision(self, tx: Tx, room: RoomId, decision: RoomDecision, at: Instant) -> None:
+        await tx.execute(
+            """
+            INSERT INTO parimutuel.decisions
+                (room_id, outcome, reason, trigger, t_hit, t_clear, cutoff, evidence, at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            """,
+            room,
+            decision.outcome,
+            decision.reason,
+            decision.trigger,
+            decision.t_hit,
+            decision.t_clear,
+            decision.cutoff,
+            list(decision.evidence),
+            at,
+        )
+
+    async def decision(self, tx: Tx, room: RoomId) -> RoomDecision | None:
+        row = await tx.row(
+            "SELECT outcome, reason, trigger, t_hit, t_clear, cutoff, evidence "
+            "FROM parimutuel.decisions WHERE room_id = $1",
+            room,
+        )
+        if row is None:
+            return None
+        columns: dict[str, Any] = dict(row)
+        outcome = columns.pop("outcome")
+        return RoomDecision(outcome=Side(outcome) if outcome else None, **columns)
+
+    async def totals(self, tx: Tx, room: RoomId, decision: RoomDecision) -> Totals:
+        row = await tx.row(
+            """
+            SELECT count(*) AS bets, coalesce(sum(stake), 0)::bigint AS staked,
+                   coalesce(sum(stake) FILTER (WHERE counted), 0)::bigint AS handle,
+                   coalesce(sum(stake) FILTER (WHERE counted AND side = $2), 0)::bigint
+                       AS winning,
+                   count(*) FILTER (WHERE NOT counted) AS scratched
+            FROM (SELECT stake, side, $3::timestamptz IS NULL OR accepted_at < $3 AS counted
+                  FROM parimutuel.bets WHERE room_id = $1) AS bet
+            """,
+            room,
+            decision.outcome,
+            decision.cutoff,
+        )
+        assert row is not None
+        return Totals(**dict(row))
+
+    async def pay_bets(
+        self, tx: Tx, room: RoomId, decision: RoomDecision, fees: Fees | None, winning: int
+    ) -> int:
+        """Fill the movements with every payout and refund; give the sum of the payouts.
+
+        ``fees`` is None in a void: then every bet is refunded.
+        """
+        outcome = None if fees is None else decision.outcome
+        paid = await tx.value(
+            """
+            WITH paid AS (
+                INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
+                SELECT account_id, pay,
+                       CASE WHEN $2::text IS NULL OR accepted_at >= $3 THEN 'refund'
+                            ELSE 'payout' END, 'room:' || $1::bigint
+                FROM (SELECT account_id, accepted_at,
+                             parimutuel.payout(side, stake, accepted_at, $2, $3, $4, $5) AS pay
+                      FROM parimutuel.bets WHERE room_id = $1) AS bet
+                WHERE pay > 0 ORDER BY account_id
+                RETURNING amount, kind
+            )
+            SELECT coalesce(sum(amount) FILTER (WHERE kind = 'payout'), 0)::bigint FROM paid
+            """,
+            room,
+            outcome,
+            decision.cutoff,
+            0 if fees is None else fees.net,
+            winning,
+        )
+        return int(paid)
+
+    async def reward_uplines(
+        self,
+        tx: Tx,
+        room: RoomId,
+        decision: RoomDecision,
+        *,
+        takeout: int,
+        handle: int,
+        bps: Sequence[int],
+    ) -> None:
+        """Fill ``pg_temp.rewards``: per counted bet and level, by account."""
+        await tx.execute(
+            """
+            INSERT INTO pg_temp.rewards (account_id, level, amount)
+            SELECT upline.account_id, upline.level,
+                   sum(div(div($3::numeric * bet.stake, $4) * rate.bps, 10000))
+            FROM parimutuel.bets AS bet
+            CROSS JOIN LATERAL (VALUES
+                (bet.upline_1, 1), (bet.upline_2, 2), (bet.upline_3, 3)
+            ) AS upline (account_id, level)
+            JOIN unnest($5::bigint[]) WITH ORDINALITY AS rate (bps, level)
+              ON rate.level = upline.level
+            WHERE bet.room_id = $1 AND upline.account_id IS NOT NULL
+              AND ($2::timestamptz IS NULL OR bet.accepted_at < $2)
+            GROUP BY upline.account_id, upline.level
+            """,
+            room,
+            decision.cutoff,
+            takeout,
+            handle,
+            list(bps),
+        )
+
+    async def pay_rewards(self, tx: Tx, room: RoomId) -> int:
+        """Turn ``pg_temp.rewards`` into movements; give their sum."""
+        paid = await tx.value(
+            """
+            WITH paid AS (
+                INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
+                SELECT account_id, amount, 'referral', 'room:' || $1::bigint
+                FROM pg_temp.rewards WHERE amount > 0 ORDER BY account_id, level
+                RETURNING amount
+            )
+            SELECT coalesce(sum(amount), 0)::bigint FROM paid
+            """,
+            room,
+        )
+        return int(paid)
+
+    async def empty_pools(self, tx: Tx, room: RoomId, shards: Sequence[AccountId]) -> None:
+        """Take from each shard exactly what the room's bets put into it."""
+        await tx.execute(
+            """
+            INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
+            SELECT ($2::bigint[])[1 + account_id % array_length($2, 1)], -sum(stake), 'settle',
+                   'room:' || $1::bigint
+            FROM parimutuel.bets WHERE room_id = $1 GROUP BY 1
+            """,
+            room,
+            list(shards),
+        )
+
+    async def add_movement(
+        self, tx: Tx, room: RoomId, account: AccountId, amount: int, kind: str
+    ) -> None:
+        await tx.execute(
+            "INSERT INTO pg_temp.movements (account_id, amount, kind, ref) "
+            "SELECT $2, $3, $4, 'room:' || $1::bigint WHERE $3 <> 0",
+            room,
+            account,
+            amount,
+            kind,
+        )
+
+    async def add_settlement(
+        self,
+        tx: Tx,
+        room: RoomId,
+        *,
+        outcome: Side | None,
+        reason: str | None,
+        cutoff: Instant | None,
+        totals: Totals,
+        fees: Fees,
+        breakage: int,
+        rewards: int,
+        journal: JournalId | None,
+        at: Instant,
+    ) -> None:
+        await tx.execute(
+            """
+            INSERT INTO parimutuel.settlements
+                (room_id, outcome, reason, cutoff, handle, winning, net, takeout, host_fee,
+                 protocol_fee, breakage, rewards, scratched, bets, journal_id, at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+            """,
+            room,
+            outcome,
+            reason,
+            cutoff,
+            totals.handle,
+            totals.winning,
+            fees.net,
+            fees.takeout,
+            fees.host_fee,
+            fees.protocol_fee,
+            breakage,
+            rewards,
+            totals.scratched,
+            totals.bets,
+            journal,
+            at,
+        )
+
+
+def pool_shard(account: AccountId) -> int:
+    """Say in which shard the stakes of a player's account lie; the SQL above says the same."""
+    return account % POOL_SHARDS

@@ -1,0 +1,1 @@
+"""Who invited whom, over three levels, and what it earns."""

@@ -1,0 +1,91 @@
+"""Use cases of referral."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from rooms.contexts.identity.api import Identity
+from rooms.contexts.ledger.api import PLAYER, WORLD, Ledger, Movement
+from rooms.contexts.referral.api import Member, ReferralSummary, SignedUp, SignUp
+from rooms.contexts.referral.storage import ReferralStorage
+from rooms.kernel.ids import AccountId, PlayerId
+from rooms.kernel.money import SOL, Asset, Money
+from rooms.kernel.refusal import Refusal
+from rooms.platform.commands import Answered, once
+from rooms.platform.database import Database, Tx
+
+# Without letters and digits that are read for one another.
+ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+CODE_LENGTH: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralService:
+    """Sign-up, uplines, earnings. ``depth`` is how many levels are rewarded."""
+
+    database: Database
+    storage: ReferralStorage
+    identity: Identity
+    ledger: Ledger
+    depth: int
+
+    async def sign_up(self, command: SignUp) -> Answered[SignedUp]:
+        """Make a player with an account and a code."""
+        async with self.database.transaction() as tx:
+            return await once(tx, command.key, SignedUp, lambda: self._join(tx, command))
+
+    async def _join(self, tx: Tx, command: SignUp) -> SignedUp:
+        uplines = await self._uplines(tx, command.referrer)
+        player = await self.identity.register(tx, command.name, command.token)
+        account = await self.ledger.open_account(tx, SOL, PLAYER, str(player))
+        code = new_code()
+        await self.storage.add_member(tx, player, code, account, uplines)
+        if command.fund is not None and command.fund.units:
+            await self._fund(tx, player, command.fund)
+        return SignedUp(player, code)
+
+    async def _uplines(self, tx: Tx, referrer: str | None) -> tuple[AccountId | None, ...]:
+        if referrer is None:
+            return (None, None, None)
+        found = await self.storage.member_by_code(tx, referrer.strip().upper())
+        if found is None:
+            raise Refusal("E-REFERRER", referrer=referrer[:40])
+        return (found.account_id, *found.uplines[:2])
+
+    async def _fund(self, tx: Tx, player: PlayerId, fund: Money) -> None:
+        account = await self.ledger.open_account(tx, fund.asset, PLAYER, str(player))
+        world = await self.ledger.open_account(tx, fund.asset, WORLD, "play")
+        ref = f"player:{player}"
+        await self.ledger.post(
+            tx,
+            f"fund:{player}",
+            [
+                Movement(world, -fund.units, "fund", ref),
+                Movement(account, fund.units, "fund", ref),
+            ],
+        )
+
+    async def member(self, tx: Tx, player: PlayerId) -> Member:
+        """Give a player's account and uplines, as deep as the depth in force."""
+        found = await self.storage.member(tx, player)
+        kept = [upline if n < self.depth else None for n, upline in enumerate(found.uplines)]
+        return Member(found.player_id, found.account_id, (kept[0], kept[1], kept[2]))
+
+    async def open_rewards(self, tx: Tx) -> None:
+        """Make ``pg_temp.rewards`` ready for the caller's SQL."""
+        await self.storage.open_rewards(tx)
+
+    async def accrue(self, tx: Tx, asset: Asset) -> None:
+        """Add what is in ``pg_temp.rewards`` to the levels' earnings and empty it."""
+        await self.storage.accrue(tx, asset)
+
+    async def summary(self, player: PlayerId) -> ReferralSummary:
+        """Give a player's code, people and earnings per level."""
+        async with self.database.snapshot() as tx:
+            levels = await self.storage.levels(tx, player)
+            return ReferralSummary(await self.storage.code(tx, player), levels[: self.depth])
+
+
+def new_code() -> str:
+    """Make a code like REF7K2MQX9A: forty random bits, which do not meet by chance."""
+    return "REF" + "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
