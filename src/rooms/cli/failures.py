@@ -1,0 +1,36 @@
+"""Bad news in words: one sentence, `Next: ...`, and the exit code of the contract."""
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from rooms.kernel.refusal import Refusal
+from rooms.platform.problem import ExitCode, Problem
+
+INTERRUPTED = 130
+
+
+def tell(error: BaseException, command: str) -> int | None:
+    """Tell what ended a command and give its exit code; None for a bug, which is raised on."""
+    match error:
+        case Problem():
+            _say(error.message, error.next_step)
+            return error.exit_code
+        case Refusal():
+            _say(f"Refused: {error}.", f"rooms explain {error.code}")
+            return ExitCode.FAILED
+        case TyperException():
+            _say(error.format_message(), f"{command} --help")
+            return ExitCode.USAGE
+        case ConnectionError() if not isinstance(error, BrokenPipeError):
+            _say(f"A connection failed: {error}.", "rooms doctor, or check ROOMS__DATABASE__URL")
+            return ExitCode.DEPENDENCY_DOWN
+        case KeyboardInterrupt() | typer.Abort():
+            return INTERRUPTED
+    return ExitCode.FAILED if isinstance(error, BrokenPipeError) else None
+
+
+def _say(message: str, next_step: str) -> None:
+    sentence = f"{message.rstrip('.')}.\n" if message else ""
+    sys.stderr.write(f"{sentence}Next: {next_step}\n")

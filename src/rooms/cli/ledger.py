@@ -1,0 +1,116 @@
+"""``rooms ledger``: the books, re-summed and explained."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, progress, report, table
+from rooms.contexts.ledger.api import StatementLine
+from rooms.contexts.ledger.checks import Finding, check_books
+from rooms.contexts.ledger.queries import AccountView, LedgerQueries
+from rooms.kernel.time import rfc3339
+from rooms.platform.database import Tx
+from rooms.platform.problem import ExitCode, Problem
+from rooms.processes.office import ask_books
+
+app = typer.Typer(help="Check the books, explain an account.", no_args_is_help=True)
+
+
+@app.command()
+def check(*, data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
+    """Re-sum everything and compare with the balances; exit code 3 where something is wrong."""
+    progress("re-summing every entry ...")
+    findings = ask_books(data, check_books)
+    wrong = [finding for finding in findings if finding.wrong]
+    report(
+        {"ok": not wrong, "checks": findings},
+        lambda console: _show_findings(console, findings),
+        as_json=as_json,
+    )
+    if wrong:
+        raise Problem(
+            f"The books are wrong in {len(wrong)} of {len(findings)} checks",
+            exit_code=ExitCode.PROBLEMS_FOUND,
+            next_step="stop paying out, keep the database as it is, rooms ledger explain ACCOUNT",
+        )
+
+
+def _show_findings(console: Console, findings: list[Finding]) -> None:
+    rows = [
+        ("✔" if not finding.wrong else "✖", finding.name, f"{finding.checked:,} checked")
+        for finding in findings
+    ]
+    console.print(table(("", "check", ""), rows))
+    for finding in findings:
+        for line in finding.wrong:
+            console.print(f"  ✖ {finding.name}: {line}", markup=False)
+
+
+@app.command(name="trial-balance")
+def trial_balance(*, data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
+    """Show what each kind of account holds; per asset it sums to zero."""
+    lines = ask_books(data, LedgerQueries().trial_balance)
+    totals = {line.asset: 0 for line in lines}
+    for line in lines:
+        totals[line.asset] += line.balance
+    rows = [
+        (line.asset, line.kind, f"{line.accounts:,}", f"{line.balance:,}", f"{line.held:,}")
+        for line in lines
+    ] + [(asset, "sum", "", f"{total:,}", "") for asset, total in totals.items()]
+    heads = ("asset", "kind", "accounts", "balance", "held")
+    report(
+        {"lines": lines, "sums": totals},
+        lambda console: console.print(table(heads, rows)),
+        as_json=as_json,
+    )
+    if any(totals.values()):
+        raise Problem(
+            "The accounts of an asset do not sum to zero",
+            exit_code=ExitCode.PROBLEMS_FOUND,
+            next_step="rooms ledger check",
+        )
+
+
+@app.command()
+def explain(
+    account: Annotated[str, typer.Argument(help="Its number, or kind:owner as in player:7.")],
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many entries.")] = 50,
+    data: DataOption = DEFAULT_DATA,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an account's statement with its running balance, newest first."""
+
+    async def ask(tx: Tx) -> tuple[AccountView | None, list[StatementLine]]:
+        queries = LedgerQueries()
+        found = await queries.account(tx, account)
+        return found, [] if found is None else await queries.chain(tx, found.id, None, limit)
+
+    found, lines = ask_books(data, ask)
+    if found is None:
+        raise Problem(
+            f"There is no account {account!r}",
+            exit_code=ExitCode.FAILED,
+            next_step="rooms ledger trial-balance shows the kinds; name one as kind:owner",
+        )
+    rows = [
+        (
+            str(line.id),
+            rfc3339(line.at),
+            line.kind,
+            f"{line.amount:,}",
+            f"{line.balance:,}",
+            line.ref,
+        )
+        for line in lines
+    ]
+    heads = ("entry", "at", "kind", "amount", "balance", "for")
+    name = f"{found.kind}:{found.owner} in {found.asset}"
+    title = f"{name}, balance {found.balance:,}, held {found.held:,}"
+
+    def show(console: Console) -> None:
+        console.print(title, markup=False)
+        console.print(table(heads, rows))
+
+    report({"account": found, "entries": lines}, show, as_json=as_json)

@@ -1,0 +1,145 @@
+"""``rooms verify``: check the house without it. Needs kernel and proof, and nothing that runs."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Annotated, BinaryIO, Final, NoReturn
+
+import typer
+
+from rooms.proof.evidence import verify_room
+from rooms.proof.fields import Fields, Malformed, amount, read_object, tables, text, whole
+from rooms.proof.findings import Report
+from rooms.proof.pool import Settlement, Side, Stake, Terms, settle
+
+MISMATCH: Final = 3
+MALFORMED: Final = 2
+LINES_PER_PROGRESS: Final = 100_000
+
+app = typer.Typer(help="Check what the house published, without the house.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Data = Annotated[str, typer.Option("--data", help="The data folder; nothing here reads it.")]
+Key = Annotated[str | None, typer.Option("--key", help="The deployment's published keys.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="A room's file; - is standard input.")]
+
+
+@app.command()
+def pool(*, as_json: Json = False, data: Data = ".rooms") -> None:
+    """Divide pools: one JSON object per line of standard input, one answer per line."""
+    del as_json, data  # the answer is JSON either way, and no house is asked
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            answer = _pool_json(_settled(read_object(line)))
+        except Malformed as problem:
+            _refuse(f"line {number}: {problem}.", "write each line as docs/spec/pool.md shows.")
+        sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+@app.command()
+def room(file: File, *, as_json: Json = False, key: Key = None, data: Data = ".rooms") -> None:
+    """Check a settled room: weights, outliers, median, trigger, scratches, fees, payouts."""
+    del data
+    try:
+        with _opened(file) as lines:
+            report = verify_room(_counted(lines))
+    except OSError as error:
+        _refuse(f"{file} cannot be read: {error.strerror}.", "name a file that can, or - .")
+    except Malformed as problem:
+        _refuse(f"{file} is no room file: {problem}.", "fetch the room's settlement file again.")
+    unchecked = [_signer(key), *report.unchecked]
+    if as_json:
+        steps = [asdict(step) for step in report.steps]
+        sys.stdout.write(
+            json.dumps({"verdict": report.verdict, "steps": steps, "unchecked": unchecked}) + "\n"
+        )
+    else:
+        _tell(report, unchecked)
+    if report.verdict != "verified":
+        raise typer.Exit(MISMATCH)
+
+
+def _settled(fields: Fields) -> Settlement:
+    bets = [_stake(bet) for bet in tables(fields, "bets")]
+    if len({bet.id for bet in bets}) < len(bets):
+        raise Malformed("two bets have one id")
+    terms = Terms(protocol_bps=_bps(fields, "protocol_bps"), host_bps=_bps(fields, "host_bps"))
+    return settle(bets, _side(fields, "outcome"), terms)
+
+
+def _stake(bet: Fields) -> Stake:
+    stake = amount(bet, "stake")
+    if stake < 1:
+        raise Malformed('"stake" is not positive')
+    return Stake(text(bet, "id"), _side(bet, "side"), stake)
+
+
+def _side(fields: Fields, name: str) -> Side:
+    value = text(fields, name)
+    if value not in tuple(Side):
+        raise Malformed(f'"{name}" is not YES or NO')
+    return Side(value)
+
+
+def _bps(fields: Fields, name: str) -> int:
+    value = whole(fields, name)
+    if value < 0:
+        raise Malformed(f'"{name}" is negative')
+    return value
+
+
+def _pool_json(settlement: Settlement) -> dict[str, object]:
+    return {
+        "void": settlement.void,
+        "takeout": str(settlement.takeout),
+        "host_fee": str(settlement.host_fee),
+        "protocol_fee": str(settlement.protocol_fee),
+        "breakage": str(settlement.breakage),
+        "payouts": {bet: str(paid) for bet, paid in settlement.payouts.items()},
+        "rewards": {bet: [str(level) for level in due] for bet, due in settlement.rewards.items()},
+    }
+
+
+def _opened(file: str) -> BinaryIO:
+    return sys.stdin.buffer if file == "-" else open(file, "rb")  # noqa: PTH123
+
+
+def _counted(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Tell a person who waits at a terminal how far the file is read."""
+    watched = sys.stderr.isatty()
+    for number, line in enumerate(lines):
+        if watched and number and number % LINES_PER_PROGRESS == 0:
+            sys.stderr.write(f"\r{number:,} bets checked")
+        yield line
+    if watched:
+        sys.stderr.write("\r\033[K")
+
+
+def _signer(key: str | None) -> str:
+    if key is None:
+        return "the signer: no --key was given"
+    return "the signer: a room's file carries no signature"
+
+
+def _tell(report: Report, unchecked: list[str]) -> None:
+    lines = [f"{'✓' if step.ok else '✗'} {step.name}: {step.detail}" for step in report.steps]
+    lines += [f"? not checked: {each}" for each in unchecked]
+    lines.append(f"verdict: {report.verdict}")
+    if report.verdict != "verified":
+        lines.append("Next: fetch the file again; if it stays so, show it to the house and others.")
+    if not sys.stdout.isatty():
+        sys.stdout.write("\n".join(lines) + "\n")
+        return
+    from rich.console import Console  # noqa: PLC0415 - a pipe never pays for loading it
+
+    console = Console(highlight=False)
+    colours = {"✓": "green", "✗": "red", "?": "yellow", "v": "bold", "N": "bold"}
+    for line in lines:
+        console.print(line, style=colours[line[0]], markup=False)
+
+
+def _refuse(problem: str, then: str) -> NoReturn:
+    sys.stderr.write(f"{problem}\nNext: {then}\n")
+    raise typer.Exit(MALFORMED)

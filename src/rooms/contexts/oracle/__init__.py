@@ -1,0 +1,1 @@
+"""What prices are, as several venues agree, and the conditions about them that come true."""

@@ -1,0 +1,1 @@
+"""How each source of prices is asked and understood: one file per source."""

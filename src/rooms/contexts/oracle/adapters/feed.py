@@ -1,0 +1,73 @@
+"""A feed over HTTP: it speaks one dialect to one address, all questions at the same time."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from yarl import URL
+
+from rooms.contexts.oracle.adapters.dialect import Answer, Dialect, UnusableError
+from rooms.contexts.oracle.ports import Reading, SourceSettings
+from rooms.kernel.result import Err, Ok
+from rooms.kernel.time import Clock
+from rooms.platform.http import HttpClient
+
+TIME_OUT: Final = 2.0
+ATTEMPTS: Final = 2
+
+Readings = dict[str, Ok[Reading] | Err[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpFeed:
+    """Reads one source's prices; ``time_out`` is in seconds for everything asked at once."""
+
+    name: str
+    source: SourceSettings
+    dialect: Dialect
+    http: HttpClient
+    clock: Clock
+    time_out: float = TIME_OUT
+
+    async def read(self, assets: Sequence[str]) -> Mapping[str, Ok[Reading] | Err[str]]:
+        """Ask for the prices of all ``assets`` at once; the answer has each of them."""
+        readings: Readings = {asset: Err("unnamed") for asset in assets}
+        names = {asset: name for asset in readings if (name := self._name_of(asset)) is not None}
+        named, size = list(names.items()), self.dialect.BATCH
+        batches = [named[start : start + size] for start in range(0, len(named), size)]
+        for answered in await asyncio.gather(*(self._ask(batch) for batch in batches)):
+            readings |= answered
+        return readings
+
+    def _name_of(self, asset: str) -> str | None:
+        return self.source.symbols.get(asset) or self.dialect.name_of(asset)
+
+    async def _ask(self, batch: Sequence[tuple[str, str]]) -> Readings:
+        request = self.dialect.request([name for _, name in batch], self.source)
+        document = await self.http.get_json(
+            address(self.source.url, request.path),
+            params=request.params,
+            headers=request.headers,
+            time_out=self.time_out,
+            attempts=ATTEMPTS,
+            circuit=f"{self.name} at {self.source.url}",
+        )
+        if isinstance(document, Err):
+            return {asset: Err(document.error.kind) for asset, _ in batch}
+        answer = Answer(document.value, self.clock.now())
+        return {asset: self._reading(name, answer) for asset, name in batch}
+
+    def _reading(self, name: str, answer: Answer) -> Ok[Reading] | Err[str]:
+        try:
+            return Ok(self.dialect.read(name, answer))
+        except UnusableError as unusable:
+            return Err(unusable.reason)
+
+
+def address(base: str, path: str) -> str:
+    """Put a path below a base address, which may already hold the path's beginning."""
+    url = URL(base)
+    start = url.path.rstrip("/")
+    whole = path if path.startswith(f"{start}/") else start + path
+    return str(url.origin().with_path(whole))

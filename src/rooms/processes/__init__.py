@@ -1,0 +1,1 @@
+"""Which modules make which process, how they are wired, and how they run."""

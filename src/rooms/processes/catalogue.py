@@ -1,0 +1,14 @@
+"""Which modules there are. A process is a list of them."""
+
+from typing import Final
+
+CONTEXTS: Final = ("ledger", "oracle", "parimutuel")
+GATEWAY: Final = "gateway"
+MODULES: Final = (*CONTEXTS, GATEWAY)
+
+PURPOSES: Final = {
+    "ledger": "ends holds whose time has come",
+    "oracle": "watches the prices that rooms need (one process leads, others stand by)",
+    "parimutuel": "locks, settles and voids rooms",
+    "gateway": "answers players over HTTP",
+}

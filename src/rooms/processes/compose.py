@@ -1,0 +1,178 @@
+"""Wires the house: every context once, in the order in which they know each other."""
+
+import hashlib
+import hmac
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rooms.contexts.identity.api import Identity
+from rooms.contexts.identity.module import identity_module
+from rooms.contexts.ledger.api import Ledger
+from rooms.contexts.ledger.module import ledger_module
+from rooms.contexts.oracle.module import oracle_module
+from rooms.contexts.parimutuel.api import Rooms
+from rooms.contexts.parimutuel.domain import Limits
+from rooms.contexts.parimutuel.module import Neighbours, parimutuel_module
+from rooms.contexts.referral.api import Referral
+from rooms.contexts.referral.module import referral_module
+from rooms.platform.clock import SystemClock
+from rooms.platform.database import Database
+from rooms.platform.doorbell import Doorbell
+from rooms.platform.http import HttpClient
+from rooms.platform.module import Module
+from rooms.platform.problem import ExitCode, Problem
+from rooms.platform.settings import ParimutuelSettings, Settings
+from rooms.proof.pool import Terms, terms_problem
+from rooms.proof.terms import OracleTerms, RoomTerms, SourceTerms
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The wired contexts; ``modules`` says what each of them has to run."""
+
+    settings: Settings
+    database: Database
+    clock: SystemClock
+    identity: Identity
+    ledger: Ledger
+    referral: Referral
+    rooms: Rooms
+    modules: Mapping[str, Module[Any]]
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, database_url: str) -> AsyncIterator[House]:
+    """Connect and wire the house. Problem where its settings cannot make one."""
+    key, terms = ref_key(settings), room_terms(settings)
+    clock = SystemClock()
+    database = Database(database_url, Doorbell(), size=settings.database.pool_size)
+    await database.open()
+    try:
+        async with HttpClient() as http:
+            identity = identity_module(database)
+            ledger = ledger_module(database)
+            oracle = oracle_module(
+                database,
+                http,
+                settings.oracle,
+                clock,
+                holder=f"{socket.gethostname()}:{os.getpid()}",
+            )
+            referral = referral_module(
+                database,
+                identity=identity.face,
+                ledger=ledger.face,
+                depth=settings.referral.depth,
+            )
+            near = Neighbours(identity.face, ledger.face, oracle.face, referral.face)
+            parimutuel = parimutuel_module(
+                database,
+                near,
+                clock=clock,
+                limits=limits(settings),
+                terms=terms,
+                ref_key=key,
+            )
+            modules = (identity, ledger, oracle, referral, parimutuel)
+            yield House(
+                settings,
+                database,
+                clock,
+                identity.face,
+                ledger.face,
+                referral.face,
+                parimutuel.face,
+                {module.name: module for module in modules},
+            )
+    finally:
+        await database.close()
+
+
+def ref_key(settings: Settings) -> bytes:
+    """Give the key of the bets' public references, which every process must share."""
+    key = settings.fairness.ref_key
+    if key is None:
+        raise Problem(
+            "The setting fairness.ref_key is missing: without it bets have no public reference.",
+            exit_code=ExitCode.USAGE,
+            next_step="set ROOMS__FAIRNESS__REF_KEY to 32 random bytes in hexadecimal, "
+            "the same in every process",
+        )
+    return bytes.fromhex(key.get_secret_value())
+
+
+def sandbox_token_key(settings: Settings) -> bytes:
+    """Derive the key from which the sandbox makes access tokens again when asked twice."""
+    return hmac.new(ref_key(settings), b"rooms/sandbox-tokens/1", hashlib.sha256).digest()
+
+
+def limits(settings: Settings) -> Limits:
+    """Say what the house allows, from the settings."""
+    mine: ParimutuelSettings = settings.parimutuel
+    return Limits(
+        duration_min=mine.duration_min,
+        duration_max=mine.duration_max,
+        lock_fraction=mine.lock_fraction,
+        min_players=mine.min_players,
+        stake_min=mine.stake_min,
+        stake_max=mine.stake_max,
+        rooms_per_host=mine.rooms_per_host,
+        admin_void_delay=mine.admin_void_delay,
+        stale_after=settings.oracle.stale_after,
+        token_depth_bps=mine.token_depth_bps,
+        token_liquidity_floor=mine.token_liquidity_floor,
+    )
+
+
+def room_terms(settings: Settings) -> RoomTerms:
+    """Say on which terms rooms are created now. Problem where no room may be on these."""
+    pool = Terms(
+        protocol_bps=settings.parimutuel.protocol_bps,
+        host_bps=settings.parimutuel.host_bps,
+        reward_bps=settings.referral.bps[:3],
+    )
+    problem = terms_problem(pool)
+    if problem is not None:
+        raise Problem(
+            f"No room may be created on these fees: {TERMS_WORDS[problem]}.",
+            exit_code=ExitCode.USAGE,
+            next_step="change parimutuel.protocol_bps, parimutuel.host_bps or referral.bps",
+        )
+    return RoomTerms(
+        pool=pool,
+        past_post=settings.parimutuel.past_post_window,
+        settle_grace=settings.parimutuel.settle_grace,
+        confirmations=settings.oracle.confirmations,
+        token_window=settings.parimutuel.token_window,
+        oracle=_oracle_terms(settings),
+    )
+
+
+TERMS_WORDS = {
+    "negative": "a rate is below zero",
+    "takeout": "protocol and host together take more than 10 %",
+    "rewards": "the rewards of three levels could exceed the protocol's share",
+}
+
+
+def _oracle_terms(settings: Settings) -> OracleTerms:
+    oracle = settings.oracle
+    return OracleTerms(
+        quorum_coin=oracle.quorum_coin,
+        quorum_token=oracle.quorum_token,
+        spread_coin=oracle.spread_coin,
+        spread_token=oracle.spread_token,
+        sources={
+            name: SourceTerms(
+                weight=source.weight,
+                origin=source.origin,
+                max_age=source.max_age,
+                role=source.role,
+            )
+            for name, source in oracle.sources.enabled("coin", "bound", "token").items()
+        },
+    )

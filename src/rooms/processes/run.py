@@ -1,0 +1,51 @@
+"""Runs what the modules of a process have to run, until it is told to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import structlog
+
+from rooms.platform.notify import carry_rings
+from rooms.platform.outbox import Delivery
+from rooms.processes.compose import House
+
+log = structlog.get_logger()
+
+REST_AFTER_BUG: Final = 1.0
+
+
+@asynccontextmanager
+async def running(house: House, modules: Sequence[str]) -> AsyncIterator[None]:
+    """Run the consumers and workers of these modules, and the doorbell, while inside."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_task("doorbell", lambda: carry_rings(house.database)))
+        for name in modules:
+            module = house.modules[name]
+            for consumer in module.consumers:
+                delivery = Delivery(house.database, consumer)
+                await stack.enter_async_context(_task(consumer.name, delivery.run))
+            for worker in module.workers:
+                await stack.enter_async_context(_task(worker.name, worker.run))
+        yield
+
+
+@asynccontextmanager
+async def _task(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    task = asyncio.create_task(_for_ever(name, run), name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _for_ever(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """A bug ends a task, not the process: it is logged and the task begins again."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("a task ended by a bug and is started again", task=name)
+        await asyncio.sleep(REST_AFTER_BUG)

@@ -1,0 +1,163 @@
+"""``rooms up``: the whole house in one process, with its database, the sandbox and robots."""
+
+import asyncio
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from rooms.platform.clock import SystemClock
+from rooms.platform.problem import ExitCode, Problem
+from rooms.platform.settings import load, sandbox_overrides
+from rooms.processes.catalogue import CONTEXTS
+from rooms.processes.compose import open_house
+from rooms.processes.run import running
+from rooms.processes.web import serve_gateway
+from rooms.sandbox.robots import run_robots
+from rooms.sandbox.server import RunningSandbox, start_sandbox
+
+READY_WITHIN: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What ``rooms up`` is told."""
+
+    data: Path
+    host: str
+    port: int
+    sandbox_port: int
+    robots: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the running house answers."""
+
+    page: str
+    api: str
+    api_docs: str
+    sandbox: str
+    data: str
+    robots: int
+
+
+def listen(host: str, port: int, option: str) -> socket.socket:
+    """Take a port before anything else is started. Problem where it is in use."""
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+        taken.listen(2048)
+    except OSError as error:
+        taken.close()
+        raise Problem(
+            f"Port {port} on {host} cannot be used: {error.strerror}",
+            exit_code=ExitCode.DEPENDENCY_DOWN,
+            next_step=f"end what uses it, or choose another with {option}",
+        ) from error
+    return taken
+
+
+def keep_secrets(data: Path) -> None:
+    """Make the deployment's own keys on the first start, readable by nobody else."""
+    path = data / "secrets" / "fairness__ref_key"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(secrets.token_hex(32))
+
+
+async def up(
+    options: UpOptions, database_url: str, web: socket.socket, told: Callable[[Addresses], None]
+) -> None:
+    """Run the house until SIGINT or SIGTERM; ``told`` is called once it is ready."""
+    stop = stop_on_signals()
+    sandbox = await start_sandbox_on(options)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(sandbox.close)
+        settings = load(options.data, profile=sandbox_overrides(sandbox.url))
+        house = await stack.enter_async_context(open_house(settings, database_url))
+        await stack.enter_async_context(running(house, CONTEXTS))
+        await stack.enter_async_context(serve_gateway(house, web, sandbox=True))
+        base = f"http://{_reachable(options.host)}:{web.getsockname()[1]}"
+        await wait_until_ready(base)
+        await stack.enter_async_context(_robots(base, options))
+        told(_addresses(options, base, sandbox.url))
+        await stop.wait()
+
+
+async def start_sandbox_on(options: UpOptions) -> RunningSandbox:
+    """Start the stand-ins of the outside world. Problem where their port is in use."""
+    try:
+        return await start_sandbox(
+            options.host,
+            options.sandbox_port,
+            options.data / "sandbox",
+            seed=options.seed,
+            clock=SystemClock(),
+        )
+    except OSError as error:
+        raise Problem(
+            f"Port {options.sandbox_port} on {options.host} cannot be used: {error.strerror}",
+            exit_code=ExitCode.DEPENDENCY_DOWN,
+            next_step="end what uses it, or choose another with --sandbox-port",
+        ) from error
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Give an event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def wait_until_ready(base: str) -> None:
+    """Ask ``/readyz`` until it says yes. Problem after a minute."""
+    async with aiohttp.ClientSession() as client:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READY_WITHIN):
+                while True:
+                    with suppress(aiohttp.ClientError):
+                        async with client.get(f"{base}/readyz") as answer:
+                            if answer.ok:
+                                return
+                    await asyncio.sleep(0.02)
+    raise Problem(
+        f"The house was not ready within {READY_WITHIN:g} s",
+        exit_code=ExitCode.FAILED,
+        next_step=f"look at {base}/readyz and at the log in the data folder",
+    )
+
+
+@asynccontextmanager
+async def _robots(base: str, options: UpOptions) -> AsyncIterator[None]:
+    playing = asyncio.create_task(run_robots(base, count=options.robots, seed=options.seed))
+    try:
+        yield
+    finally:
+        playing.cancel()
+        await asyncio.wait({playing})
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - as --host says
+
+
+def _addresses(options: UpOptions, base: str, sandbox: str) -> Addresses:
+    return Addresses(
+        page=f"{base}/",
+        api=f"{base}/v1",
+        api_docs=f"{base}/api/docs",
+        sandbox=f"{sandbox}/feeds",
+        data=str(options.data),
+        robots=options.robots,
+    )

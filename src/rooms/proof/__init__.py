@@ -1,0 +1,1 @@
+"""The public arithmetic, pure: what an auditor reads to check the house."""

@@ -1,0 +1,123 @@
+"""Read JSON as written by strangers, field by field: what is not of the form is named."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final, NoReturn, TypeVar
+
+from rooms.kernel.time import Instant, parse_rfc3339
+from rooms.proof.decimals import plain
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 3000
+LONGEST_MILLIS: Final = 366 * 24 * 3600 * 1000
+Fields = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Malformed(ValueError):  # noqa: N818 - said of a file: it is malformed
+    """A file or line that is not of its form; the text is one sentence for a person."""
+
+
+def read_object(line: str | bytes) -> dict[str, Any]:
+    """Read one line of JSON that is an object, with no name twice and no fraction as number."""
+    try:
+        value = json.loads(
+            line,
+            object_pairs_hook=_without_repetition,
+            parse_float=_no_fraction,
+            parse_constant=_no_fraction,
+        )
+    except Malformed:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise Malformed("it is not JSON") from error
+    if not isinstance(value, dict):
+        raise Malformed("it is not a JSON object")
+    return value
+
+
+def text(fields: Fields, name: str) -> str:
+    """Read a string."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else _wrong(name, "a string")
+
+
+def flag(fields: Fields, name: str) -> bool:
+    """Read true or false."""
+    value = fields.get(name)
+    return value if isinstance(value, bool) else _wrong(name, "true or false")
+
+
+def whole(fields: Fields, name: str) -> int:
+    """Read a JSON whole number."""
+    value = fields.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return _wrong(name, "a whole number")
+
+
+def amount(fields: Fields, name: str) -> int:
+    """Read an amount: a whole number in a string, because JSON readers round large ones."""
+    value = number(fields, name)
+    return int(value) if value.as_tuple().exponent == 0 else _wrong(name, "a whole amount")
+
+
+def number(fields: Fields, name: str) -> Decimal:
+    """Read a decimal number in a string."""
+    try:
+        return plain(fields.get(name))
+    except ValueError:
+        return _wrong(name, "a decimal number in a string")
+
+
+def instant(fields: Fields, name: str) -> Instant:
+    """Read an RFC 3339 time of this or the next centuries, so that durations can be added."""
+    try:
+        value = parse_rfc3339(text(fields, name))
+    except (ValueError, OverflowError):
+        return _wrong(name, "an RFC 3339 time")
+    return value if FIRST_YEAR <= value.year < LAST_YEAR else _wrong(name, "a time of our age")
+
+
+def millis(fields: Fields, name: str) -> timedelta:
+    """Read a duration given as a whole number of milliseconds, of at most a year."""
+    value = whole(fields, name)
+    if abs(value) > LONGEST_MILLIS:
+        return _wrong(name, "a duration in milliseconds")
+    return timedelta(milliseconds=value)
+
+
+def table(fields: Fields, name: str) -> dict[str, Any]:
+    """Read an object."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else _wrong(name, "an object")
+
+
+def tables(fields: Fields, name: str) -> list[dict[str, Any]]:
+    """Read a list of objects."""
+    value = fields.get(name)
+    if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+        return value
+    return _wrong(name, "a list of objects")
+
+
+def optional(read: Callable[[Fields, str], T], fields: Fields, name: str) -> T | None:
+    """Read a field that may be missing or null."""
+    return None if fields.get(name) is None else read(fields, name)
+
+
+def _wrong(name: str, wanted: str) -> NoReturn:
+    raise Malformed(f'"{name}" is not {wanted}')
+
+
+def _no_fraction(literal: str) -> NoReturn:
+    raise Malformed(f"{literal[:40]} is not a whole number")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise Malformed("a name is there twice")
+    return value

@@ -1,0 +1,76 @@
+"""What a verifier reports: each rule, whether the file keeps it, and where it does not."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from rooms.kernel.time import rfc3339
+
+SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rule: what was checked, or where the file does not keep it."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, rule by rule, and what the file alone cannot show."""
+
+    verdict: Literal["verified", "mismatch"]
+    steps: tuple[Step, ...]
+    unchecked: tuple[str, ...]
+
+
+class Findings:
+    """Collects where a file differs from what the rules give, by the name of the rule."""
+
+    def __init__(self, rules: Mapping[str, str]) -> None:
+        self._rules = rules
+        self._wrong: dict[str, _Wrong] = defaultdict(_Wrong)
+
+    def expect(self, rule: str, what: str, *, says: object, gives: object) -> None:
+        """Compare what the file says with what the rules give."""
+        if says != gives:
+            self.note(rule, f"{what} is {_shown(says)}, the rules give {_shown(gives)}")
+
+    def note(self, rule: str, problem: str) -> None:
+        """Remember a problem; of a million alike, the first few are enough to see."""
+        assert rule in self._rules
+        wrong = self._wrong[rule]
+        wrong.count += 1
+        if wrong.count <= SHOWN:
+            wrong.first.append(problem)
+
+    def report(self, unchecked: tuple[str, ...]) -> Report:
+        """Sum up."""
+        steps = tuple(
+            Step(rule, rule not in self._wrong, self._detail(rule)) for rule in self._rules
+        )
+        return Report("mismatch" if self._wrong else "verified", steps, unchecked)
+
+    def _detail(self, rule: str) -> str:
+        if rule not in self._wrong:
+            return self._rules[rule]
+        wrong = self._wrong[rule]
+        more = wrong.count - len(wrong.first)
+        return "; ".join(wrong.first) + (f"; and {more} more" if more else "")
+
+
+@dataclass(slots=True)
+class _Wrong:
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return "nothing" if value is None else str(value)
