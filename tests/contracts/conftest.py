@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contracts.outside import HandClock
 
 from rooms.platform.http import HttpClient
 from rooms.sandbox.server import RunningSandbox, start_sandbox
+from tests.contracts.outside import HandClock
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.contracts.outside import MINT, HandClock, Source, asset_for
 
 from rooms.contexts.oracle.adapters.feed import HttpFeed
 from rooms.contexts.oracle.adapters.registry import DIALECTS, make_feed
@@ -16,6 +15,7 @@ from rooms.contexts.oracle.ports import Reading
 from rooms.kernel.result import Err, Ok
 from rooms.platform.http import HttpClient
 from rooms.sandbox.server import RunningSandbox
+from tests.contracts.outside import MINT, HandClock, Source, asset_for
 
 NAMES = sorted(DIALECTS)
 COINS = [source for source in NAMES if asset_for(source) == "SOL"]

@@ -7,6 +7,10 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+from rooms.contexts.oracle.adapters.registry import DIALECTS, make_feed
+from rooms.kernel.result import Err, Ok
+from rooms.platform.http import HttpClient
 from tests.contracts.outside import (
     GOOD,
     MINT,
@@ -23,10 +27,6 @@ from tests.contracts.outside import (
     tick,
     update,
 )
-
-from rooms.contexts.oracle.adapters.registry import DIALECTS, make_feed
-from rooms.kernel.result import Err, Ok
-from rooms.platform.http import HttpClient
 
 MILLIS = SECOND * 1_000
 AHEAD = SECOND + 60

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 USER = """
 import sys
@@ -23,15 +24,16 @@ database.leave()
 """
 
 
-def spawn(data: Path, **how: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", USER, str(data)],
+def spawn(data: Path, *, python: str = sys.executable, **how: Any) -> subprocess.Popen[str]:
+    user: subprocess.Popen[str] = subprocess.Popen(
+        [python, "-c", USER, str(data)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd="/",
-        **how,  # type: ignore[call-overload]
+        **how,
     )
+    return user
 
 
 def first_line(user: subprocess.Popen[str]) -> str:

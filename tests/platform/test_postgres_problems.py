@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def test_lost_passwords_are_told(data: Path) -> None:
     problem = problem_of(data)
     assert "passwords of the database are missing" in problem.message
     assert problem.exit_code == 5
+    assert not EmbeddedPostgres(data).status().running
 
 
 def test_a_server_that_cannot_start_is_told_with_its_own_last_word(data: Path) -> None:
@@ -98,41 +100,57 @@ def test_a_disk_too_small_for_a_first_start_is_told_before_anything_is_made(
 
 
 def test_a_disk_without_any_room_is_told(small_disk: Path) -> None:
-    with (small_disk / "ballast").open("wb") as ballast, pytest.raises(OSError, match="No space"):
-        while True:
-            ballast.write(bytes(2**20))
-            ballast.flush()
+    with pytest.raises(OSError, match="No space"):
+        (small_disk / "ballast").write_bytes(bytes(200 * 2**20))
     problem = problem_of(small_disk / "data")
     assert "is full" in problem.message
     assert problem.exit_code == 1
 
 
 @pytest.fixture
-def nobodys(tmp_path: Path) -> Path:
-    """A place that another user reaches, and whose programs that user may run."""
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)
-    for needed in (sys.executable, program("postgres")):
-        reached = subprocess.run(["test", "-x", needed], user=NOBODY, group=NOBODY, check=False)
-        if reached.returncode:
-            pytest.skip(f"user {NOBODY} cannot reach {needed}: move the project out of a home")
-    return tmp_path
+def nobodys() -> Iterator[Path]:
+    """A place that another user reaches; pytest keeps its own to itself."""
+    require_reach(program("postgres"))
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
+def require_reach(path: Path) -> None:
+    reached = subprocess.run(["test", "-x", path], user=NOBODY, group=NOBODY, check=False)
+    if reached.returncode:
+        pytest.skip(f"user {NOBODY} may not run {path}: keep it where everybody may read")
+
+
+@pytest.fixture
+def nobodys_python() -> str:
+    """An interpreter that another user may run; with our path it finds what we find."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    python = Path(f"/usr/bin/{version}")
+    require_reach(python)
+    return str(python)
+
+
+def spawn_nobody(data: Path, python: str) -> subprocess.Popen[str]:
+    environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path)}
+    nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    return spawn(data, python=python, env=environment, **nobody)
 
 
 @as_root
-def test_a_folder_without_permission_is_told(nobodys: Path) -> None:
-    with spawn(nobodys / "data", user=NOBODY, group=NOBODY, extra_groups=[]) as user:
+def test_a_folder_without_permission_is_told(nobodys: Path, nobodys_python: str) -> None:
+    with spawn_nobody(nobodys / "data", nobodys_python) as user:
         said = first_line(user)
     assert said.startswith("1 No permission to read and write")
     assert user.returncode == 1
 
 
 @as_root
-def test_it_runs_without_root(nobodys: Path) -> None:
+def test_it_runs_without_root(nobodys: Path, nobodys_python: str) -> None:
     data = nobodys / "theirs"
     data.mkdir()
     os.chown(data, NOBODY, NOBODY)
-    with spawn(data, user=NOBODY, group=NOBODY, extra_groups=[]) as user:
+    with spawn_nobody(data, nobodys_python) as user:
         assert first_line(user).startswith("ready ")
         user.communicate("\n")
     assert (data / "postgres").stat().st_uid == NOBODY
@@ -150,9 +168,26 @@ def test_root_runs_another_users_cluster_as_that_user(nobodys: Path) -> None:
         assert Path(f"/proc/{pid}").stat().st_uid == NOBODY
 
 
+@as_root
+def test_where_user_namespaces_are_forbidden_root_gives_the_cluster_to_nobody(
+    nobodys: Path,
+) -> None:
+    with EmbeddedPostgres(nobodys / "data"):
+        assert (nobodys / "data" / "postgres").stat().st_uid == 0
+    without_unshare = {"PATH": str(nobodys)}
+    with spawn(nobodys / "data", env=without_unshare) as user:
+        pid = first_line(user).removeprefix("ready ")
+        assert Path(f"/proc/{pid}").stat().st_uid == NOBODY
+        user.communicate("\n")
+    assert (nobodys / "data" / "postgres").stat().st_uid == NOBODY
+
+
 def test_a_second_up_on_the_same_folder_is_told_who_has_it(tmp_path: Path) -> None:
     with hold_up_lock(tmp_path):
-        with pytest.raises(Problem, match=f"process {os.getpid()}") as caught, hold_up_lock(tmp_path):
+        with (
+            pytest.raises(Problem, match=f"process {os.getpid()}") as caught,
+            hold_up_lock(tmp_path),
+        ):
             pass
         assert caught.value.exit_code == 5
     with hold_up_lock(tmp_path):

@@ -6,6 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
+from rooms.proof.evidence import verify_room
+from rooms.proof.fields import Malformed
+from rooms.proof.findings import Report
+from rooms.proof.pool import Side
 from tests.proof.room_files import (
     BETS,
     COIN,
@@ -21,11 +26,6 @@ from tests.proof.room_files import (
     token_observation,
     written,
 )
-
-from rooms.proof.evidence import verify_room
-from rooms.proof.fields import Malformed
-from rooms.proof.findings import Report
-from rooms.proof.pool import Side
 
 Lines = list[dict[str, Any]]
 AFTER_SETTLE = 20 * 60

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.proof.room_files import lines_of, sealed, written
 
 RUN = [sys.executable, "-c", "from rooms.cli.verify import app; app()"]

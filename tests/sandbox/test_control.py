@@ -6,10 +6,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.contracts.outside import MINT, HandClock
 
 from rooms.kernel.time import to_millis
 from rooms.sandbox.server import RunningSandbox, start_sandbox
+from tests.contracts.outside import MINT, HandClock
 
 
 class House:

@@ -1,16 +1,17 @@
 """A house started by its own command, and people who use it over HTTP and nothing else."""
 
 import asyncio
+import hashlib
 import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import aiohttp
@@ -18,6 +19,7 @@ import aiohttp
 Json = dict[str, Any]
 QUICK: Mapping[str, str] = {
     "ROOMS__PARIMUTUEL__DURATION_MIN": "1s",
+    "ROOMS__PARIMUTUEL__SETTLE_GRACE": "10s",
     "ROOMS__PARIMUTUEL__ROOMS_PER_HOST": "1000",
     "ROOMS__GATEWAY__RATE_PER_TOKEN": "2000",
     "ROOMS__GATEWAY__RATE_PER_IP": "5000",
@@ -37,8 +39,10 @@ class RunningHouse:
     def start(self) -> None:
         """Start and wait until the command says that it is ready."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rooms", "up", "--json", "--robots", "0"]
-            + ["--port", "0", "--sandbox-port", "0", "--data", str(self.data)],
+            [
+                *(sys.executable, "-m", "rooms", "up", "--json", "--robots", "0"),
+                *("--port", "0", "--sandbox-port", "0", "--data", str(self.data)),
+            ],
             env={**os.environ, **QUICK, **self.settings},
             stdout=subprocess.PIPE,
             text=True,
@@ -98,7 +102,9 @@ class Api:
             text = await answer.text()
             kind = answer.headers.get("Content-Type", "")
             return Answer(
-                answer.status, answer.headers, json.loads(text) if "json" in kind else text
+                answer.status,
+                answer.headers,
+                json.loads(text) if kind.partition(";")[0].endswith(("/json", "+json")) else text,
             )
 
     async def get(self, path: str, *, token: str | None = None) -> Any:
@@ -149,6 +155,19 @@ class Api:
     async def settlement_file(self, room_id: str) -> str:
         body: str = await self.get(f"/v1/rooms/{room_id}/settlement/file")
         return body
+
+
+# Coins that Pyth knows too: the names of all others are unknown to it, as in reality.
+FIVE_ORIGINS: Final = tuple(f"P{number}" for number in range(200))
+
+
+def know_on_every_source(data: Path, assets: Sequence[str]) -> None:
+    """Write the house's settings so that Pyth is asked for these coins as well."""
+    data.mkdir(parents=True)
+    ids = {a: hashlib.sha256(f"rooms/sandbox/pyth|{a}".encode()).hexdigest() for a in assets}
+    lines = [f'{asset} = "{feed_id}"' for asset, feed_id in ids.items()]
+    table = "[oracle.sources.pyth.symbols]"
+    (data / "rooms.toml").write_text("\n".join([table, *lines]) + "\n")
 
 
 _numbers = itertools.count(1)

@@ -18,6 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show it; change nothing.")]
 DEFAULT_DATA = Path(".rooms")
+_UNBOUNDED = 10_000
 
 
 def report(data: object, human: Callable[[Console], None], *, as_json: bool) -> None:
@@ -28,7 +29,8 @@ def report(data: object, human: Callable[[Console], None], *, as_json: bool) -> 
     if as_json:
         sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
         return
-    human(Console(highlight=False))
+    # Only a terminal has a width; what is piped on keeps each row on one line.
+    human(Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

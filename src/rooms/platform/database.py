@@ -19,6 +19,9 @@ Row = asyncpg.Record
 APPLICATION: Final = "rooms_app"
 READER: Final = "rooms_reader"
 
+# A row that must be the only one of its kind was there already.
+Duplicate: Final = asyncpg.UniqueViolationError
+
 # What asyncpg raises when the server is not there or goes away in the middle.
 Unavailable: Final = (
     OSError,

@@ -87,3 +87,11 @@ def hold_up_lock(data: Path) -> Iterator[None]:
             )
         lock.write(str(os.getpid()))
         yield
+
+
+def up_process(data: Path) -> str | None:
+    """Give the number of the process that runs ``rooms up`` on a folder; None where none does."""
+    if not (data / "up.lock").is_file():
+        return None
+    with FileLock(data / "up.lock") as lock:
+        return None if lock.try_alone() else lock.read()

@@ -9,6 +9,9 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from rooms.platform.database import Tx
+from rooms.platform.problem import ExitCode, Problem
+
 Result = TypeVar("Result")
 
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
@@ -17,8 +20,11 @@ ROLES: Final = ("rooms_owner", "rooms_app", "rooms_reader")
 ONE_AT_A_TIME: Final = 0x524F4F4D53
 
 
-class MigrationProblem(Exception):  # noqa: N818 - said to people, as the other problems
-    """The database cannot be brought to this version; the message is one sentence."""
+class MigrationProblem(Problem):
+    """The database cannot be brought to this version; exit code 5."""
+
+    def __init__(self, message: str, *, next_step: str) -> None:
+        super().__init__(message, exit_code=ExitCode.DEPENDENCY_DOWN, next_step=next_step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,16 @@ async def read_status(connection: Any) -> Status:
     if stored is not None and stored not in {name[:4] for name in known}:
         raise MigrationProblem(
             f"The database has version {stored}, this code knows only up to {known[-1][:4]}: "
-            "it was used by a newer release."
+            "it was used by a newer release",
+            next_step="use the release that made the data, or another folder: --data DIR",
         )
     pending = [name for name in known if stored is None or name[:4] > stored]
     return Status(stored, known[-1][:4], pending)
+
+
+async def is_current(tx: Tx) -> bool:
+    """Say whether the database has the version of this code."""
+    return bool(await tx.value("SELECT version_num FROM platform.migrations") == names()[-1][:4])
 
 
 async def apply_pending(connection: Any) -> list[str]:
@@ -95,7 +107,12 @@ async def _make_roles(connection: Any) -> None:
     if await connection.fetchval("SELECT current_user") not in ROLES:
         await _attempt(connection, f"GRANT {', '.join(ROLES)} TO CURRENT_USER", "the three roles")
         database = await connection.fetchval("SELECT quote_ident(current_database())")
-        await _attempt(connection, f"GRANT CREATE ON DATABASE {database} TO rooms_owner", database)
+        for right, role in (
+            ("CREATE, TEMPORARY", "rooms_owner"),
+            ("CONNECT, TEMPORARY", "rooms_app"),
+            ("CONNECT", "rooms_reader"),
+        ):
+            await _attempt(connection, f"GRANT {right} ON DATABASE {database} TO {role}", database)
 
 
 async def _attempt(connection: Any, statement: str, subject: str) -> None:
@@ -105,8 +122,8 @@ async def _attempt(connection: Any, statement: str, subject: str) -> None:
         return
     except asyncpg.InsufficientPrivilegeError as problem:
         raise MigrationProblem(
-            f"This database user may not run `{statement}` for {subject}; "
-            "let an administrator of the server run it once."
+            f"This database user may not run `{statement}`, which {subject} needs",
+            next_step="let an administrator of the server run it once, then rooms db migrate",
         ) from problem
 
 

@@ -7,7 +7,7 @@ says which facts were already handled.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -25,10 +25,15 @@ REST_AFTER_BUG: Final = timedelta(seconds=2)
 
 @dataclass(slots=True)
 class Delivery:
-    """Brings facts to one consumer, for ever. Several processes may do it for the same one."""
+    """Brings facts to one consumer, for ever. Several processes may do it for the same one.
+
+    A fact whose reaction failed rests before it is tried again, and the others go on meanwhile.
+    """
 
     database: Database
     consumer: Consumer
+    rest_after_bug: timedelta = REST_AFTER_BUG
+    _resting: dict[int, float] = field(default_factory=dict, init=False)
 
     async def run(self) -> None:
         """Deliver what is there, then wait for the doorbell."""
@@ -70,16 +75,23 @@ class Delivery:
                 SELECT FROM platform.inbox AS seen
                 WHERE seen.consumer = $1 AND seen.fact_id = fact.id
               )
+              AND fact.id <> ALL ($4)
             ORDER BY fact.txid, fact.id
             LIMIT $3
             """,
             self.consumer.name,
             list(kinds),
             BATCH,
+            self._still_resting(),
         )
         if not due:
             await self._advance(tx)
         return due
+
+    def _still_resting(self) -> list[int]:
+        now = asyncio.get_running_loop().time()
+        self._resting = {fact: until for fact, until in self._resting.items() if until > now}
+        return list(self._resting)
 
     async def _advance(self, tx: Tx) -> None:
         """Nothing is due: step up to the oldest transaction that may still write facts."""
@@ -105,8 +117,8 @@ class Delivery:
     async def _deliver(self, row: Row) -> bool:
         kinds = {kind.__name__: kind for kind in self.consumer.reactions}
         kind = kinds[row["kind"]]
-        fact: Fact = kind(**row["body"])
         try:
+            fact: Fact = kind(**row["body"])
             async with self.database.transaction() as tx:
                 if await self._note(tx, row["id"]):
                     await self.consumer.reactions[kind](tx, fact)
@@ -114,7 +126,8 @@ class Delivery:
             raise
         except Exception:
             log.exception("a fact was not handled; it stays due", fact=row["id"], kind=row["kind"])
-            await asyncio.sleep(REST_AFTER_BUG.total_seconds())
+            rest = self.rest_after_bug.total_seconds()
+            self._resting[row["id"]] = asyncio.get_running_loop().time() + rest
             return False
         return True
 

@@ -59,7 +59,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 database,
                 http,
                 settings.oracle,
-                clock,
+                clock=clock,
                 holder=f"{socket.gethostname()}:{os.getpid()}",
             )
             referral = referral_module(

@@ -11,7 +11,7 @@ import uvicorn
 from rooms import __version__
 from rooms.entrypoints.gateway.app import Gateway, build_app
 from rooms.platform.database import Unavailable
-from rooms.platform.migrate import names
+from rooms.platform.migrate import is_current
 from rooms.processes.compose import House, sandbox_token_key
 
 GRACE_FOR_STREAMS: Final = 2
@@ -44,9 +44,10 @@ async def serve_gateway(
         clock=house.clock,
         version=__version__,
     )
+    app = build_app(gateway)
     server = _Server(
         uvicorn.Config(
-            build_app(gateway),
+            app,
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -60,6 +61,7 @@ async def serve_gateway(
     try:
         yield
     finally:
+        app.close()
         server.should_exit = True
         await asyncio.wait({serving})
 
@@ -68,7 +70,7 @@ async def waiting_for(house: House) -> list[str]:
     """Say what the house still waits for; nothing when it can serve."""
     try:
         async with house.database.transaction() as tx:
-            version = await tx.value("SELECT version_num FROM platform.migrations")
+            current = await is_current(tx)
     except (*Unavailable, TimeoutError):
         return ["database"]
-    return [] if version == names()[-1][:4] else ["migrations"]
+    return [] if current else ["migrations"]

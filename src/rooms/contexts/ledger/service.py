@@ -1,26 +1,15 @@
 """The ledger's use cases. The arithmetic and its guards live in the database's functions."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import asyncpg
-import msgspec
 
 from rooms.contexts.ledger.api import Balance, Movement, StatementLine
 from rooms.contexts.ledger.queries import LedgerQueries
 from rooms.contexts.ledger.storage import LedgerStorage
 from rooms.kernel.ids import AccountId, HoldId, JournalId, PlayerId
 from rooms.kernel.money import Asset
-from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import Instant
 from rooms.platform.database import Database, Tx
-
-TOO_LITTLE: Final = "RL002"
-KEY_REUSED: Final = "RL003"
-HOLD_TOO_SMALL: Final = "RL004"
-HOLD_ENDED: Final = "RL005"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +33,13 @@ class LedgerService:
         if movements:
             await self.storage.open_movements(tx)
             await self.storage.add_movements(tx, movements)
-        async with refusing():
-            return await self.storage.post(tx, key)
+        return await self.storage.post(tx, key)
 
     async def reserve(
         self, tx: Tx, key: str, account: AccountId, amount: int, *, ref: str, expires_at: Instant
     ) -> HoldId:
         """Hold an amount on an account."""
-        async with refusing():
-            return await self.storage.reserve(tx, key, account, amount, ref, expires_at)
+        return await self.storage.reserve(tx, key, account, amount, ref, expires_at)
 
     async def release(self, tx: Tx, hold: HoldId) -> bool:
         """End a hold and free its amount."""
@@ -64,8 +51,7 @@ class LedgerService:
         """Turn a hold into a journal, whole or part."""
         await self.storage.open_movements(tx)
         await self.storage.add_movements(tx, movements)
-        async with refusing():
-            return await self.storage.post_hold(tx, hold, key)
+        return await self.storage.post_hold(tx, hold, key)
 
     async def expire_holds(self) -> int:
         """End the holds whose time has come; give how many."""
@@ -84,23 +70,3 @@ class LedgerService:
         """Give a player's newest entries, or those before the entry given."""
         async with self.database.snapshot() as tx:
             return await self.queries.statement(tx, player, before, limit)
-
-
-@asynccontextmanager
-async def refusing() -> AsyncIterator[None]:
-    """Turn what the ledger's functions refuse into refusals; anything else is a bug."""
-    try:
-        yield
-    except asyncpg.NumericValueOutOfRangeError as error:
-        raise Refusal("E-AMOUNT") from error
-    except asyncpg.PostgresError as error:
-        if error.sqlstate == TOO_LITTLE:
-            detail = msgspec.json.decode(error.detail or "{}")
-            raise Refusal(
-                "E-BAL-LOW", available=detail["available"], needed=detail["needed"]
-            ) from error
-        if error.sqlstate == KEY_REUSED:
-            raise Refusal("E-KEY-REUSED") from error
-        if error.sqlstate in (HOLD_TOO_SMALL, HOLD_ENDED):
-            raise Refusal("E-HOLD", why=str(error)) from error
-        raise

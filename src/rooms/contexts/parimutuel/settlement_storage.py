@@ -41,6 +41,20 @@ class Totals:
     scratched: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """How a room's money was divided; ``reason`` in a void, else ``outcome``. Lamports."""
+
+    outcome: Side | None
+    reason: str | None
+    cutoff: Instant | None
+    totals: Totals
+    fees: Fees
+    breakage: int
+    rewards: int
+    journal: JournalId | None
+
+
 class SettlementStorage:
     """One method is one statement."""
 
@@ -190,28 +204,14 @@ class SettlementStorage:
     ) -> None:
         await tx.execute(
             "INSERT INTO pg_temp.movements (account_id, amount, kind, ref) "
-            "SELECT $2, $3, $4, 'room:' || $1::bigint WHERE $3 <> 0",
+            "SELECT $2, $3::bigint, $4, 'room:' || $1::bigint WHERE $3 <> 0",
             room,
             account,
             amount,
             kind,
         )
 
-    async def add_settlement(
-        self,
-        tx: Tx,
-        room: RoomId,
-        *,
-        outcome: Side | None,
-        reason: str | None,
-        cutoff: Instant | None,
-        totals: Totals,
-        fees: Fees,
-        breakage: int,
-        rewards: int,
-        journal: JournalId | None,
-        at: Instant,
-    ) -> None:
+    async def add_settlement(self, tx: Tx, room: RoomId, settled: Settled, at: Instant) -> None:
         await tx.execute(
             """
             INSERT INTO parimutuel.settlements
@@ -220,20 +220,20 @@ class SettlementStorage:
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
             """,
             room,
-            outcome,
-            reason,
-            cutoff,
-            totals.handle,
-            totals.winning,
-            fees.net,
-            fees.takeout,
-            fees.host_fee,
-            fees.protocol_fee,
-            breakage,
-            rewards,
-            totals.scratched,
-            totals.bets,
-            journal,
+            settled.outcome,
+            settled.reason,
+            settled.cutoff,
+            settled.totals.handle,
+            settled.totals.winning,
+            settled.fees.net,
+            settled.fees.takeout,
+            settled.fees.host_fee,
+            settled.fees.protocol_fee,
+            settled.breakage,
+            settled.rewards,
+            settled.totals.scratched,
+            settled.totals.bets,
+            settled.journal,
             at,
         )
 

@@ -145,8 +145,8 @@ class RoomStorage:
     async def rooms_without_consensus(self, tx: Tx) -> list[RoomId]:
         return await self._due(
             tx,
-            "status = 'SETTLING' AND settles_at + make_interval(secs => "
-            "(terms ->> 'settle_grace_ms')::numeric::double precision / 1000) <= now.at "
+            "status = 'SETTLING' AND settles_at + "
+            "(terms ->> 'settle_grace_ms')::bigint * interval '1 millisecond' <= now.at "
             "AND NOT EXISTS (SELECT FROM parimutuel.decisions AS decision "
             "WHERE decision.room_id = room.id)",
         )

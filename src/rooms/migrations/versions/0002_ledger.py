@@ -76,7 +76,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO rooms_app, rooms_reader;
 
 ZERO_SUM = """
 CREATE FUNCTION ledger.refuse_unbalanced() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF EXISTS (
         SELECT FROM posted GROUP BY journal_id, asset HAVING sum(amount) <> 0

@@ -63,7 +63,7 @@ def _try_once(
         begin = log.tell()
         server = _spawn(cluster, who, buffers, log.fileno())
     try:
-        ready = await_ready(cluster, lambda: server.poll() is None)
+        ready = await_ready(cluster, server.pid, lambda: server.poll() is None)
     except PostgresProblem:
         server.terminate()
         raise

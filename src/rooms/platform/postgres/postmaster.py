@@ -50,18 +50,19 @@ def find_running(cluster: Cluster) -> PidFile | None:
     if not _is_postmaster(found.pid, cluster):
         _disown_pid_file(cluster)
         return None
-    ready = await_ready(cluster, lambda: _is_alive(found.pid))
+    ready = await_ready(cluster, found.pid, lambda: _is_alive(found.pid))
     if ready is not None:
         _require_our_password(cluster, ready)
     return ready
 
 
-def await_ready(cluster: Cluster, is_alive: Callable[[], bool]) -> PidFile | None:
+def await_ready(cluster: Cluster, pid: int, is_alive: Callable[[], bool]) -> PidFile | None:
     """Wait until the server accepts connections; None when it ended instead."""
+    # Until it has written its own, the pid file of a server that crashed may say "ready".
     deadline = time.monotonic() + _READY_SECONDS
     while is_alive():
         state = PidFile.read(cluster)
-        if state is not None and state.status == _READY:
+        if state is not None and state.pid == pid and state.status == _READY:
             return state
         if time.monotonic() > deadline:
             raise PostgresProblem(
@@ -85,11 +86,15 @@ def stop(cluster: Cluster, child: subprocess.Popen[bytes] | None) -> None:
             return
         deadline = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < deadline:
-            if child is not None:
-                child.poll()  # what has ended is a zombie until its parent looks
-            if not _is_alive(running.pid) or PidFile.read(cluster) is None:
+            if _has_ended(running.pid, cluster, child):
                 return
             time.sleep(_POLL_SECONDS)
+
+
+def _has_ended(pid: int, cluster: Cluster, child: subprocess.Popen[bytes] | None) -> bool:
+    if child is not None and child.pid == pid:
+        return child.poll() is not None  # asking also buries it: it is a zombie until then
+    return not _is_alive(pid) or PidFile.read(cluster) is None
 
 
 def is_ours(found: PidFile, cluster: Cluster) -> bool:

@@ -67,12 +67,15 @@ class EmbeddedPostgres:
             try:
                 free = share.try_shared()
                 assert free, "users.lock is held alone only under start.lock"
-                running = self._running_or_started()
+                dsn = self._dsn(self._running_or_started().port)
             except BaseException:
+                if self._child is not None:  # nobody else can use what we have just started
+                    stop(self._cluster, self._child)
+                    self._child = None
                 share.release()
                 raise
             self._share = share
-            return self._dsn(running.port)
+            return dsn
 
     def leave(self) -> None:
         """Stop being a user; the last one stops the server and waits for its end."""

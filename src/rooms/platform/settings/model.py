@@ -37,7 +37,7 @@ class ParimutuelSettings(BaseModel):
     admin_void_delay: Duration = Field(default=timedelta(minutes=10), ge=_NOTHING)
     token_depth_bps: BasisPoints = 200
     token_liquidity_floor: Lamports = 50 * LAMPORTS_PER_SOL
-    token_window: Duration = Field(default=timedelta(minutes=5), ge=_NOTHING)
+    token_window: Duration = Field(default=timedelta(minutes=5), gt=_NOTHING)
 
     @model_validator(mode="after")
     def _lowest_below_highest(self) -> Self:

@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from rooms.contexts.oracle.adapters.dialect import Answer, UnusableError
+from rooms.contexts.oracle.adapters.registry import DIALECTS
+from rooms.contexts.oracle.ports import Reading
+from rooms.kernel.time import EPOCH, from_millis
+from rooms.proof.decimals import plain, written
 from tests.contracts.outside import (
     GOOD,
     MINT,
@@ -20,12 +26,6 @@ from tests.contracts.outside import (
     pair,
     update,
 )
-
-from rooms.contexts.oracle.adapters.dialect import Answer, UnusableError
-from rooms.contexts.oracle.adapters.registry import DIALECTS
-from rooms.contexts.oracle.ports import Reading
-from rooms.kernel.time import EPOCH, from_millis
-from rooms.proof.decimals import plain, written
 
 EXACT = from_millis(SECOND * 1_000 + 123)
 WHOLE = from_millis(SECOND * 1_000)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.contracts.outside import RECEIVED
 
 from rooms.contexts.oracle.adapters import strict
 from rooms.contexts.oracle.adapters.dialect import UnusableError
 from rooms.kernel.time import from_millis
 from rooms.proof.decimals import plain, written
+from tests.contracts.outside import RECEIVED
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import asyncpg
-
 from rooms.contexts.ledger.api import ROOM_POOLS, Ledger, Movement
 from rooms.contexts.oracle.api import Oracle
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
@@ -24,7 +22,7 @@ from rooms.kernel.money import SOL
 from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import Instant
 from rooms.platform.commands import Answered
-from rooms.platform.database import Database, Tx
+from rooms.platform.database import Database, Duplicate, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Betting:
         require_stake(command.stake, self.limits)
         try:
             return await self._attempt(command)
-        except asyncpg.UniqueViolationError:
+        except Duplicate:
             # A twin was first by a moment and has committed now: the second look finds it.
             return await self._attempt(command)
 
@@ -60,8 +58,9 @@ class Betting:
 
     async def _lock(self, tx: Tx, command: PlaceBet) -> Room:
         room = await self.rooms.room(tx, command.room)
-        if room is not None and room.status is RoomStatus.QUEUING:
-            # The bettors who open a room are counted one after the other.
+        if room is not None and (room.status is RoomStatus.QUEUING or room.has_tokens):
+            # The bettors who open a room are counted one after the other, and those whose stakes
+            # a token's depth limits must see each other.
             room = await self.rooms.room_alone(tx, command.room)
         elif room is not None:
             room = await self.rooms.room_for_bet(tx, command.room)

@@ -26,6 +26,7 @@ from rooms.kernel.time import Clock
 from rooms.platform.commands import Answered, once, peek_answer
 from rooms.platform.database import Database, Tx
 from rooms.proof.condition import Condition, leaves, with_supplies
+from rooms.proof.consensus import NoConsensus
 from rooms.proof.pool import terms_problem
 from rooms.proof.terms import RoomTerms
 
@@ -115,14 +116,13 @@ class Opening:
 def settled_question(condition: Condition, resolve: str, tick: Tick) -> Condition:
     """Fix a question by its first observation; refuses what cannot be priced or is answered.
 
-    Refuses E-ASSET-UNKNOWN where no source knows the asset, E-ASSET-UNPRICED where too few
+    Refuses E-ASSET-UNKNOWN where the sources do not know the asset, E-ASSET-UNPRICED where too few
     agree now, E-ROOM-TARGET where a touch room's target is already met.
     """
     for leaf in leaves(condition):
         missing = tick.missing.get(leaf.asset)
         if missing is not None:
-            known = [judged for judged in missing.quotes if judged.quote.failure != "unknown"]
-            code = "E-ASSET-UNPRICED" if known else "E-ASSET-UNKNOWN"
+            code = "E-ASSET-UNKNOWN" if _unheard_of(missing) else "E-ASSET-UNPRICED"
             raise Refusal(code, asset=leaf.asset, why=missing.reason)
     supplies = {
         asset: observation.supply
@@ -136,3 +136,13 @@ def settled_question(condition: Condition, resolve: str, tick: Tick) -> Conditio
     prices = {asset: observation.price for asset, observation in tick.observations.items()}
     require_open_target(fixed, resolve, prices)
     return fixed
+
+
+def _unheard_of(missing: NoConsensus) -> bool:
+    """Whether nobody has a price and most sources say that they do not know the asset.
+
+    Not all of them need to: one may be silent at the moment, or refuse without saying why.
+    """
+    quotes = [judged.quote for judged in missing.quotes]
+    unknown = [quote for quote in quotes if quote.failure == "unknown"]
+    return all(quote.price is None for quote in quotes) and 2 * len(unknown) > len(quotes)

@@ -23,12 +23,13 @@ from rooms.contexts.parimutuel.events import RoomMoved, RoomSettled, RoomVoided
 from rooms.contexts.parimutuel.settlement_storage import (
     POOL_SHARDS,
     RoomDecision,
+    Settled,
     SettlementStorage,
     Totals,
 )
 from rooms.contexts.parimutuel.storage import RoomStorage
 from rooms.contexts.referral.api import Referral
-from rooms.kernel.ids import RoomId
+from rooms.kernel.ids import JournalId, RoomId
 from rooms.kernel.money import SOL
 from rooms.kernel.time import Instant, from_millis, parse_rfc3339
 from rooms.platform.database import Database, Tx
@@ -52,10 +53,12 @@ class Settling:
         if room is None:
             return
         if room.status is RoomStatus.QUEUING:
+            # Met at close means that the room's clock was away at lock time.
+            touched = fact.trigger == "touch"
+            reason = VoidReason.TARGET_MET_QUEUING if touched else VoidReason.MIN_PLAYERS
             evidence = await self.oracle.evidence(tx, fact.ticks, room.assets)
-            await self.void(tx, room, VoidReason.TARGET_MET_QUEUING, fact.trigger, evidence)
+            await self.void(tx, room, reason, fact.trigger, evidence)
             return
-        touch = fact.t_hit is not None and fact.t_clear is not None
         t_hit = from_millis(fact.t_hit) if fact.t_hit is not None else None
         t_clear = from_millis(fact.t_clear) if fact.t_clear is not None else None
         decision = RoomDecision(
@@ -66,7 +69,6 @@ class Settling:
             t_clear=t_clear,
             cutoff=cutoff(t_hit, t_clear, room.terms.past_post) if t_hit and t_clear else None,
         )
-        assert touch == (fact.trigger == "touch")
         await self._decide(tx, room, decision, fact.ticks)
 
     async def condition_not_met(self, tx: Tx, fact: ConditionNotMet) -> None:
@@ -169,7 +171,6 @@ class Settling:
         await self.ledger.open_movements(tx)
         await self.referral.open_rewards(tx)
         paid = await self.settlements.pay_bets(tx, room.id, decision, taken, totals.winning)
-        breakage = taken.net - paid
         await self.settlements.reward_uplines(
             tx,
             room.id,
@@ -180,10 +181,19 @@ class Settling:
         )
         rewards = await self.settlements.pay_rewards(tx, room.id)
         await self.referral.accrue(tx, SOL)
+        breakage = taken.net - paid
         await self._take(tx, room, taken, rewards, breakage)
-        await self._finish(
-            tx, room, decision, totals, fees_taken=taken, breakage=breakage, rewards=rewards
+        settled = Settled(
+            outcome=decision.outcome,
+            reason=None,
+            cutoff=decision.cutoff,
+            totals=totals,
+            fees=taken,
+            breakage=breakage,
+            rewards=rewards,
+            journal=await self._post(tx, room, totals),
         )
+        await self._end(tx, room, settled)
 
     async def _take(self, tx: Tx, room: Room, taken: Fees, rewards: int, breakage: int) -> None:
         revenue = await self.ledger.open_account(tx, SOL, PROTOCOL_REVENUE, PLATFORM)
@@ -200,63 +210,49 @@ class Settling:
     ) -> None:
         await self.ledger.open_movements(tx)
         await self.settlements.pay_bets(tx, room.id, decision, None, 0)
-        nothing = Fees(takeout=0, host_fee=0, protocol_fee=0, net=totals.handle)
-        await self._finish(
-            tx, room, decision, totals, fees_taken=nothing, breakage=0, rewards=0, reason=reason
-        )
-
-    async def _finish(
-        self,
-        tx: Tx,
-        room: Room,
-        decision: RoomDecision,
-        totals: Totals,
-        *,
-        fees_taken: Fees,
-        breakage: int,
-        rewards: int,
-        reason: VoidReason | None = None,
-    ) -> None:
-        """Post the journal, store the settlement, move the room to its end, tell."""
-        journal = None
-        if totals.bets:
-            await self.settlements.empty_pools(tx, room.id, await self._shards(tx))
-            journal = await self.ledger.post(tx, f"settle:{room.id}")
-        now = await self.rooms.now(tx)
-        await self.settlements.add_settlement(
-            tx,
-            room.id,
-            outcome=None if reason else decision.outcome,
+        settled = Settled(
+            outcome=None,
             reason=reason,
             cutoff=decision.cutoff,
             totals=totals,
-            fees=fees_taken,
-            breakage=breakage,
-            rewards=rewards,
-            journal=journal,
-            at=now,
+            fees=Fees(takeout=0, host_fee=0, protocol_fee=0, net=totals.handle),
+            breakage=0,
+            rewards=0,
+            journal=await self._post(tx, room, totals),
         )
-        if reason:
-            await self.rooms.move(tx, room, RoomStatus.VOIDED, cause=reason, at=now)
-            await tx.publish(RoomVoided(room_id=room.id, reason=reason, bets=totals.bets))
-            return
-        assert decision.outcome is not None
-        await self.rooms.move(tx, room, RoomStatus.SETTLED, cause=decision.outcome, at=now)
-        await tx.publish(
-            RoomSettled(
-                room_id=room.id,
-                outcome=decision.outcome,
-                handle=totals.handle,
-                takeout=fees_taken.takeout,
-                bets=totals.bets,
-            )
-        )
+        await self._end(tx, room, settled)
 
-    async def _shards(self, tx: Tx) -> list[Any]:
-        return [
+    async def _post(self, tx: Tx, room: Room, totals: Totals) -> JournalId | None:
+        """Take the room's stakes out of the pools and post all its movements as one journal."""
+        if not totals.bets:
+            return None
+        shards = [
             await self.ledger.open_account(tx, SOL, ROOM_POOLS, str(shard))
             for shard in range(POOL_SHARDS)
         ]
+        await self.settlements.empty_pools(tx, room.id, shards)
+        return await self.ledger.post(tx, f"settle:{room.id}")
+
+    async def _end(self, tx: Tx, room: Room, settled: Settled) -> None:
+        """Store the settlement, move the room to its end, tell."""
+        now = await self.rooms.now(tx)
+        await self.settlements.add_settlement(tx, room.id, settled, now)
+        bets = settled.totals.bets
+        if settled.reason is not None:
+            await self.rooms.move(tx, room, RoomStatus.VOIDED, cause=settled.reason, at=now)
+            await tx.publish(RoomVoided(room_id=room.id, reason=settled.reason, bets=bets))
+            return
+        assert settled.outcome is not None
+        await self.rooms.move(tx, room, RoomStatus.SETTLED, cause=settled.outcome, at=now)
+        await tx.publish(
+            RoomSettled(
+                room_id=room.id,
+                outcome=settled.outcome,
+                handle=settled.totals.handle,
+                takeout=settled.fees.takeout,
+                bets=bets,
+            )
+        )
 
     async def _move(self, tx: Tx, room: Room, status: RoomStatus, cause: str, at: Instant) -> None:
         await self.rooms.move(tx, room, status, cause=cause, at=at)

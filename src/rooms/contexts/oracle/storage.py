@@ -1,0 +1,214 @@
+"""The oracle's rows: ticks with their observations, and the watches in force."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from rooms.contexts.oracle.api import Newest, NewWatch
+from rooms.contexts.oracle.domain import Folded, History, Past, Watch
+from rooms.kernel.time import Instant
+from rooms.platform.database import Row, Tx
+from rooms.proof.condition import Watching, leaves, market_json, parse_market
+from rooms.proof.consensus import Observation, observation_json
+
+AT_A_STRETCH: Final = 100
+"""Rows that are read or written without giving way to everybody else in the process."""
+
+
+class OracleStorage:
+    """One method is one statement, however many assets and watches there are."""
+
+    async def add_tick(self, tx: Tx, at: Instant, epoch: int | None) -> int:
+        return int(
+            await tx.value(
+                "INSERT INTO oracle.ticks (at, epoch) VALUES ($1, $2) RETURNING id", at, epoch
+            )
+        )
+
+    async def add_observations(self, tx: Tx, tick: int, seen: Sequence[Observation]) -> None:
+        for start in range(0, len(seen), AT_A_STRETCH):
+            await self._add_observations(tx, tick, seen[start : start + AT_A_STRETCH])
+
+    async def _add_observations(self, tx: Tx, tick: int, seen: Sequence[Observation]) -> None:
+        await tx.execute(
+            """
+            INSERT INTO oracle.observations (asset, tick_id, at, price, evidence)
+            SELECT seen.asset, $1, seen.at, seen.price, seen.evidence
+            FROM unnest($2::text[], $3::timestamptz[], $4::numeric[], $5::jsonb[])
+              AS seen (asset, at, price, evidence)
+            """,
+            tick,
+            [each.asset for each in seen],
+            [each.at for each in seen],
+            [each.price for each in seen],
+            [observation_json(each, tick) for each in seen],
+        )
+
+    async def newest(self, tx: Tx, assets: Collection[str]) -> dict[str, Newest]:
+        rows = await tx.fetch(
+            """
+            SELECT wanted.asset, newest.at, newest.price,
+                   (newest.evidence ->> 'quote_reserve')::bigint AS quote_reserve
+            FROM unnest($1::text[]) AS wanted (asset)
+            CROSS JOIN LATERAL (
+                SELECT seen.at, seen.price, seen.evidence
+                FROM oracle.observations AS seen
+                WHERE seen.asset = wanted.asset
+                ORDER BY seen.tick_id DESC
+                LIMIT 1
+            ) AS newest
+            """,
+            list(assets),
+        )
+        return {row["asset"]: Newest(**dict(row)) for row in rows}
+
+    async def evidence(
+        self, tx: Tx, ticks: Sequence[int], assets: Collection[str]
+    ) -> list[dict[str, Any]]:
+        rows = await tx.fetch(
+            "SELECT evidence FROM oracle.observations "
+            "WHERE asset = ANY ($1) AND tick_id = ANY ($2) ORDER BY tick_id, asset",
+            list(assets),
+            list(ticks),
+        )
+        return [row["evidence"] for row in rows]
+
+    async def history(
+        self,
+        tx: Tx,
+        *,
+        assets: Collection[str],
+        first_ticks: Collection[int],
+        since: Instant,
+        before: int,
+    ) -> History:
+        """Give the monitor's observations since the instant, the last before, and the first."""
+        rows = tx.cursor(
+            """
+            WITH floor AS MATERIALIZED (
+                SELECT coalesce(max(id), 0) AS id FROM oracle.ticks WHERE at < $3
+            )
+            SELECT wanted.asset, past.tick_id, past.at, past.price, past.monitored
+            FROM unnest($1::text[]) AS wanted (asset)
+            CROSS JOIN floor
+            CROSS JOIN LATERAL (
+                SELECT seen.tick_id, seen.at, seen.price, true AS monitored
+                FROM oracle.observations AS seen
+                JOIN oracle.ticks AS tick ON tick.id = seen.tick_id AND tick.epoch IS NOT NULL
+                WHERE seen.asset = wanted.asset AND seen.tick_id > floor.id AND seen.tick_id < $4
+                UNION ALL
+                (SELECT seen.tick_id, seen.at, seen.price, true
+                 FROM oracle.observations AS seen
+                 JOIN oracle.ticks AS tick ON tick.id = seen.tick_id AND tick.epoch IS NOT NULL
+                 WHERE seen.asset = wanted.asset AND seen.tick_id <= floor.id
+                 ORDER BY seen.tick_id DESC
+                 LIMIT 1)
+                UNION ALL
+                SELECT seen.tick_id, seen.at, seen.price, false
+                FROM oracle.observations AS seen
+                WHERE seen.asset = wanted.asset AND seen.tick_id = ANY ($2)
+            ) AS past
+            ORDER BY past.tick_id
+            """,
+            list(assets),
+            list(first_ticks),
+            since,
+            before,
+            prefetch=AT_A_STRETCH,
+        )
+        history: dict[str, list[Past]] = {asset: [] for asset in assets}
+        async for asset, tick, at, price, monitored in rows:
+            history[asset].append(Past(tick, at, price, monitored))
+        return history
+
+    async def add_watch(self, tx: Tx, watch: NewWatch) -> None:
+        await tx.execute(
+            """
+            INSERT INTO oracle.watches (
+                subject, market, assets, resolve, confirmations, token_window, first_tick,
+                created_at, settles_at, clear_at
+            )
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8)
+            """,
+            watch.subject,
+            market_json(watch.condition),
+            sorted({leaf.asset for leaf in leaves(watch.condition)}),
+            watch.resolve,
+            watch.confirmations,
+            watch.token_window,
+            watch.first_tick,
+            watch.created_at,
+            watch.settles_at,
+        )
+
+    async def end_watch(self, tx: Tx, subject: str) -> bool:
+        ended = await tx.execute(
+            "UPDATE oracle.watches "
+            "SET ended_at = date_trunc('milliseconds', clock_timestamp()) "
+            "WHERE subject = $1 AND ended_at IS NULL",
+            subject,
+        )
+        return ended == 1
+
+    async def watches_in_force(self, tx: Tx) -> list[Watch]:
+        rows = tx.cursor(
+            """
+            SELECT id, subject, market, resolve, confirmations, token_window, first_tick,
+                   created_at, settles_at, clear_at, clear_tick, met_since, met_ticks
+            FROM oracle.watches
+            WHERE ended_at IS NULL
+            ORDER BY id
+            """,
+            prefetch=AT_A_STRETCH,
+        )
+        return [_watch(row) async for row in rows]
+
+    async def keep_progress(self, tx: Tx, folded: Sequence[Folded]) -> set[int]:
+        """Store how far watches have come; give the decided ones that nobody ended meanwhile."""
+        rows = await tx.fetch(
+            """
+            WITH kept AS (
+                UPDATE oracle.watches AS watch
+                SET clear_at = progress.clear_at,
+                    clear_tick = progress.clear_tick,
+                    met_since = progress.met_since,
+                    met_ticks = progress.met_ticks::bigint[],
+                    ended_at = CASE WHEN progress.decided
+                               THEN date_trunc('milliseconds', clock_timestamp()) END
+                FROM unnest(
+                    $1::bigint[], $2::timestamptz[], $3::bigint[], $4::timestamptz[], $5::text[],
+                    $6::boolean[]
+                ) AS progress (id, clear_at, clear_tick, met_since, met_ticks, decided)
+                WHERE watch.id = progress.id AND watch.ended_at IS NULL
+                RETURNING watch.id, progress.decided
+            )
+            SELECT id FROM kept WHERE decided
+            """,
+            [each.watch.id for each in folded],
+            [each.watching.clear_at for each in folded],
+            [each.watching.clear_tick for each in folded],
+            [each.watching.met_since for each in folded],
+            # An array of arrays would be unnested to its last element: each travels as text.
+            ["{" + ",".join(map(str, each.watching.met_ticks)) + "}" for each in folded],
+            [each.decision is not None for each in folded],
+        )
+        return {row["id"] for row in rows}
+
+
+def _watch(row: Row) -> Watch:
+    return Watch(
+        id=row["id"],
+        subject=row["subject"],
+        condition=parse_market(row["market"]),
+        first_tick=row["first_tick"],
+        confirmations=row["confirmations"],
+        token_window=row["token_window"],
+        watching=Watching(
+            created_at=row["created_at"],
+            settles_at=row["settles_at"],
+            resolve=row["resolve"],
+            clear_at=row["clear_at"],
+            clear_tick=row["clear_tick"],
+            met_since=row["met_since"],
+            met_ticks=tuple(row["met_ticks"]),
+        ),
+    )

@@ -1,0 +1,78 @@
+"""Bets: place one, see one's own."""
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from rooms.contexts.parimutuel.api import PlaceBet
+from rooms.entrypoints.gateway import examples, messages
+from rooms.entrypoints.gateway.answers import answer, bet_json, made, own_bet_json
+from rooms.entrypoints.gateway.calls import (
+    Call,
+    gateway_of,
+    idempotency_key,
+    lamports_of,
+    part_of,
+    player_of,
+    read_body,
+    read_cursor,
+    read_query,
+    room_id,
+)
+from rooms.entrypoints.gateway.described import describing
+from rooms.kernel.ids import BetId
+
+
+@post(
+    "/v1/rooms/{room:str}/bets",
+    opt=describing(
+        summary="Stake on a side: one bet per player per room.",
+        tag="bets",
+        body=messages.NewBet,
+        body_example=examples.NEW_BET,
+        answer=messages.Bet,
+        example=examples.BET,
+        codes=(
+            *("E-ROOM-UNKNOWN", "E-BET-LOCKED", "E-BET-DUP", "E-STAKE", "E-BAL-LOW"),
+            *("E-PRICE-STALE", "E-TARGET-MET", "E-DEPTH"),
+        ),
+        player=True,
+    ),
+)
+async def place_bet(request: Call, room: FromPath[str]) -> Response[bytes]:
+    """Place a bet for the player who asks."""
+    player, key = await player_of(request), idempotency_key(request)
+    wanted = room_id(room)
+    body, _ = await read_body(request, messages.NewBet)
+    rooms = gateway_of(request).rooms
+    placed = await rooms.place_bet(
+        PlaceBet(
+            room=wanted,
+            player=player,
+            side=body.side,
+            stake=lamports_of(body.stake, "E-STAKE"),
+            key=key,
+        )
+    )
+    return made(bet_json(placed.value, rooms), replayed=placed.replayed)
+
+
+@get(
+    "/v1/bets",
+    opt=describing(
+        summary="One's own bets, newest first, with what each came to.",
+        tag="bets",
+        query=messages.PageQuery,
+        answer=messages.Part[messages.OwnBet],
+        example=examples.part(examples.OWN_BET),
+        codes=("E-INPUT",),
+        player=True,
+    ),
+)
+async def own_bets(request: Call) -> Response[bytes]:
+    """List the bets of the player who asks."""
+    player = await player_of(request)
+    query = read_query(request, messages.PageQuery)
+    before = read_cursor("bets", query.cursor)
+    rooms = gateway_of(request).rooms
+    found = await rooms.bets(player, None if before is None else BetId(before), query.limit + 1)
+    return answer(part_of("bets", found, query.limit, lambda bet: own_bet_json(bet, rooms)))

@@ -1,0 +1,158 @@
+"""What a request asks for, read strictly: whoever it is, their key, the body, the query."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+
+from rooms.entrypoints.gateway.faces import Gateway
+from rooms.entrypoints.gateway.messages import AmountAsked, Part
+from rooms.kernel.ids import LARGEST_ID, PlayerId, RoomId
+from rooms.kernel.money import SOL
+from rooms.kernel.refusal import Refusal
+
+Call = Request[Any, Any, State]
+Wanted = TypeVar("Wanted")
+View = TypeVar("View", bound="Numbered")
+Item = TypeVar("Item")
+
+KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
+WHOLE: Final = re.compile(r"(0|[1-9][0-9]{0,29})", re.ASCII)
+MOST_FIELDS: Final = 50
+LONGEST_WHY: Final = 200
+
+
+class Numbered(Protocol):
+    """What a list is ordered by."""
+
+    @property
+    def id(self) -> int:
+        """Give its number."""
+        ...
+
+
+def gateway_of(request: Call) -> Gateway:
+    """Give what this application stands on."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+async def player_of(request: Call) -> PlayerId:
+    """Say who asks, by the bearer's token. Refuses E-AUTH."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refusal("E-AUTH")
+    player = await gateway_of(request).identity.player_of(token.strip())
+    if player is None:
+        raise Refusal("E-AUTH")
+    return player
+
+
+def idempotency_key(request: Call) -> str:
+    """Give the caller's key of a command. Refuses E-KEY-MISSING, E-KEY-FORM."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        raise Refusal("E-KEY-MISSING")
+    if not KEY.fullmatch(key):
+        raise Refusal("E-KEY-FORM")
+    return key
+
+
+async def read_body(request: Call, kind: type[Wanted]) -> tuple[Wanted, bytes]:
+    """Give the body and the digest of what it says. Refuses E-MEDIA-TYPE, E-INPUT.
+
+    Spaces and the order of fields do not make another command: the digest is of the parsed body.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ("", "application/json"):
+        raise Refusal("E-MEDIA-TYPE", media_type=media_type[:LONGEST_WHY])
+    raw = await request.body()
+    try:
+        body = msgspec.json.decode(raw, type=kind)
+        digest = hashlib.sha256(msgspec.json.encode(body, order="sorted")).digest()
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Refusal("E-INPUT", why=str(error)[:LONGEST_WHY]) from error
+    except RecursionError as error:
+        raise Refusal("E-INPUT", why="it is nested too deep") from error
+    return body, digest
+
+
+def read_query(request: Call, kind: type[Wanted]) -> Wanted:
+    """Give the query's fields; of one given twice the last counts. Refuses E-INPUT."""
+    text = request.scope["query_string"].decode("latin-1")
+    try:
+        given = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        return msgspec.convert(given, kind, strict=False)
+    except ValueError as error:  # msgspec.ValidationError is one
+        raise Refusal("E-INPUT", why=str(error)[:LONGEST_WHY]) from error
+
+
+def room_id(text: str) -> RoomId:
+    """Read a room's number. Refuses E-ROOM-UNKNOWN: no room has any other kind of name."""
+    number = _number(text)
+    if number is None:
+        raise Refusal("E-ROOM-UNKNOWN", room=text[:LONGEST_WHY])
+    return RoomId(number)
+
+
+def player_id(text: str) -> PlayerId:
+    """Read a player's number. Refuses E-INPUT."""
+    number = _number(text)
+    if number is None:
+        raise Refusal("E-INPUT", why="a player's id is a number below 2^63")
+    return PlayerId(number)
+
+
+def _number(text: str) -> int | None:
+    number = int(text) if WHOLE.fullmatch(text) else LARGEST_ID + 1
+    return number if number <= LARGEST_ID else None
+
+
+def lamports_of(asked: AmountAsked, code: str) -> int:
+    """Read an amount of SOL; refuses the code given where it is not one."""
+    if asked.asset != SOL:
+        raise Refusal(code, why=f"the asset is {SOL}")
+    return read_lamports(asked.amount, code)
+
+
+def read_lamports(text: str, code: str) -> int:
+    """Read lamports; refuses the code given where the text is not a whole number from 0."""
+    if not WHOLE.fullmatch(text):
+        raise Refusal(code, why="the amount is a text of digits, without sign, point or spaces")
+    return int(text)
+
+
+def cursor(of: str, number: int) -> str:
+    """Make the cursor that continues the list ``of`` after the item with this number."""
+    return base64.urlsafe_b64encode(f"{of}:{number}".encode()).decode().rstrip("=")
+
+
+def read_cursor(of: str, text: str | None) -> int | None:
+    """Read a cursor of this list. Refuses E-INPUT for any other text."""
+    if text is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode()
+    except (binascii.Error, ValueError) as error:
+        raise Refusal("E-INPUT", why="the cursor is not one that a list gave") from error
+    name, _, digits = raw.partition(":")
+    number = _number(digits)
+    if name != of or number is None:
+        raise Refusal("E-INPUT", why="the cursor is not one that this list gave")
+    return number
+
+
+def part_of(
+    of: str, found: Sequence[View], limit: int, write: Callable[[View], Item]
+) -> Part[Item]:
+    """Write part of a list; ``found`` has one more than ``limit`` where the list goes on."""
+    more = len(found) > limit
+    shown = found[:limit]
+    return Part([write(each) for each in shown], cursor(of, shown[-1].id) if more else None)

@@ -1,0 +1,40 @@
+"""How often one client may ask: a bucket per client that fills by requests and drains by time."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+from rooms.kernel.time import Instant, to_millis
+
+# A bucket is measured in thousandths of a request: it drains by ``rate`` of them a millisecond.
+REQUEST: Final = 1000
+
+
+@dataclass(slots=True)
+class Limiter:
+    """Admits ``rate`` requests a second from each client, and as many at once after a pause.
+
+    Knows the ``most`` latest clients only, so that its size is bounded; one that is forgotten
+    begins anew.
+    """
+
+    rate: int
+    most: int = 10_000
+    _buckets: "OrderedDict[bytes, tuple[int, int]]" = field(default_factory=OrderedDict)
+
+    def wait(self, client: bytes, now: Instant) -> int:
+        """Admit a request and give 0, or give the whole seconds after which it is admitted."""
+        millis = to_millis(now)
+        level, since = self._buckets.get(client, (0, millis))
+        level = max(0, level - self.rate * max(0, millis - since)) + REQUEST
+        excess = level - self.rate * REQUEST
+        if excess > 0:
+            level -= REQUEST
+        self._remember(client, level, millis)
+        return -(-excess // (self.rate * REQUEST)) if excess > 0 else 0
+
+    def _remember(self, client: bytes, level: int, millis: int) -> None:
+        self._buckets[client] = (level, millis)
+        self._buckets.move_to_end(client)
+        if len(self._buckets) > self.most:
+            self._buckets.popitem(last=False)

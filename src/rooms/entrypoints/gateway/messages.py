@@ -1,0 +1,305 @@
+"""Every JSON object that goes in or out, field by field as the contract writes it."""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from msgspec import Meta, Struct
+
+from rooms.contexts.parimutuel.api import RoomStatus
+from rooms.proof.pool import Side
+
+Item = TypeVar("Item")
+
+Id = Annotated[str, Meta(description="A number as text.", pattern="^[0-9]{1,19}$")]
+Time = Annotated[
+    str,
+    Meta(
+        description="RFC 3339, UTC, milliseconds.",
+        extra_json_schema={"format": "date-time", "examples": ["2026-11-20T15:00:00.000Z"]},
+    ),
+]
+Market = Annotated[
+    Any,
+    Meta(
+        description="coin_price, token_market_cap, or all / any of up to five of them.",
+        extra_json_schema={"type": "object"},
+    ),
+]
+Limit = Annotated[int, Meta(ge=1, le=200)]
+AssetName = Annotated[str, Meta(pattern="^[A-Za-z0-9]{1,64}$")]
+
+
+class Asked(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked for has known fields only: a misspelt one is told, not ignored."""
+
+
+class AmountAsked(Asked, frozen=True):
+    """An amount in the asset's smallest unit: 1 SOL is "1000000000"."""
+
+    amount: str
+    asset: str
+
+
+class NewPlayer(Asked, frozen=True):
+    """A player of the sandbox, with play money."""
+
+    name: str
+    fund: AmountAsked
+    referrer: str | None = None
+
+
+class NewRoom(Asked, frozen=True):
+    """A room; exactly one of settles_in and settles_at."""
+
+    title: str
+    market: Market
+    resolve: Annotated[str, Meta(extra_json_schema={"enum": ["touch", "at_close"]})]
+    settles_in: Annotated[str, Meta(description="A duration: 90s, 15m, 24h.")] | None = None
+    settles_at: Time | None = None
+    lock_fraction: Annotated[float, Meta(description="0.1 to 0.9")] | None = None
+    min_players: int | None = None
+
+
+class NewBet(Asked, frozen=True):
+    """A stake on a side."""
+
+    side: Side
+    stake: AmountAsked
+
+
+class PageQuery(Struct, frozen=True):
+    """Which part of a list: ``cursor`` is the ``next`` of the part before."""
+
+    cursor: str | None = None
+    limit: Limit = 50
+
+
+class RoomsQuery(PageQuery, frozen=True):
+    """Which rooms."""
+
+    status: RoomStatus | None = None
+    asset: AssetName | None = None
+    host: Id | None = None
+
+
+class QuoteQuery(Struct, frozen=True):
+    """A stake (lamports) on a side."""
+
+    side: Side
+    stake: str
+
+
+class Amount(Struct, frozen=True):
+    """An amount in the asset's smallest unit: 1 SOL is "1000000000"."""
+
+    amount: str
+    asset: str
+
+
+class Player(Struct, frozen=True):
+    """A new player; the token is shown here only."""
+
+    player_id: Id
+    access_token: str
+    referral_code: str
+
+
+class Price(Struct, frozen=True):
+    """What a part of the room's question is compared with, in USD."""
+
+    asset: str
+    value: str
+    at: Time
+
+
+class PriceNow(Struct, frozen=True):
+    """The first of the prices."""
+
+    value: str
+    at: Time
+
+
+class Sides(Struct, frozen=True, rename="upper"):
+    """An amount for each side."""
+
+    yes: Amount
+    no: Amount
+
+
+class Dividends(Struct, frozen=True, rename="upper"):
+    """What a staked unit is paid if the side wins now; null while nobody backs it."""
+
+    yes: str | None
+    no: str | None
+
+
+class Terms(Struct, frozen=True):
+    """What is fixed for the room's whole life; rates in 1/10,000."""
+
+    protocol_bps: int
+    host_bps: int
+    reward_bps: list[int]
+    past_post_window: str
+    settle_grace: str
+    confirmations: int
+    token_window: str
+
+
+class Transition(Struct, frozen=True):
+    """A status that the room reached."""
+
+    to: RoomStatus
+    at: Time
+    cause: str
+
+
+class PendingVoid(Struct, frozen=True):
+    """Two administrators asked for a void."""
+
+    reason: str
+    effective_at: Time
+
+
+class Room(Struct, frozen=True):
+    """A room. Dividends are indicative until it locks."""
+
+    id: Id
+    title: str
+    status: RoomStatus
+    reason: str | None
+    market: Market
+    resolve: str
+    host_id: Id
+    min_players: int
+    players: int
+    pools: Sides
+    dividend: Dividends
+    price: PriceNow | None
+    prices: list[Price]
+    outcome: Side | None
+    created_at: Time
+    locks_at: Time
+    settles_at: Time
+    settled_at: Time | None
+    terms: Terms
+    transitions: list[Transition]
+    pending_void: PendingVoid | None
+
+
+class Quote(Struct, frozen=True):
+    """What a stake would be paid if the room settled now; final only at lock."""
+
+    side: Side
+    stake: Amount
+    dividend: str
+    payout: Amount
+    indicative: bool
+
+
+class Bet(Struct, frozen=True):
+    """An accepted bet."""
+
+    id: Id
+    ref: str
+    room_id: Id
+    side: Side
+    stake: Amount
+    placed_at: Time
+    status: str
+    payout: Amount | None
+
+
+class OwnBet(Struct, frozen=True):
+    """A bet of one's own; net is payout less stake once the room has ended."""
+
+    id: Id
+    ref: str
+    room_id: Id
+    room_title: str
+    side: Side
+    stake: Amount
+    placed_at: Time
+    by_host: bool
+    status: str
+    payout: Amount | None
+    net: Amount | None
+
+
+class Balance(Struct, frozen=True):
+    """What a player has of an asset: posted less held is available."""
+
+    asset: str
+    available: Amount
+    held: Amount
+    posted: Amount
+
+
+class Wallet(Struct, frozen=True):
+    """A player's balances."""
+
+    balances: list[Balance]
+
+
+class Entry(Struct, frozen=True):
+    """A movement on a player's account, with the balance after it."""
+
+    id: Id
+    at: Time
+    kind: str
+    amount: Amount
+    balance: Amount
+    ref: str
+
+
+class Level(Struct, frozen=True):
+    """A level of invited people and what their bets earned."""
+
+    level: int
+    players: int
+    earned: Amount
+
+
+class Referrals(Struct, frozen=True):
+    """A player's own code and levels."""
+
+    code: str
+    levels: list[Level]
+
+
+class Part(Struct, Generic[Item], frozen=True):
+    """Part of a list; ``next`` is the cursor of the following part, null at the end."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Problem(Struct, frozen=True):
+    """Bad news: what happened, where the money is, what to do. RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    money: str
+    next: str
+
+
+class Alive(Struct, frozen=True):
+    """The process answers."""
+
+    alive: bool
+
+
+class Ready(Struct, frozen=True):
+    """Whether the house can serve, and what it waits for."""
+
+    ready: bool
+    waiting_for: list[str]
+
+
+class Version(Struct, frozen=True):
+    """Which program answers."""
+
+    name: str
+    version: str
+    sandbox: bool

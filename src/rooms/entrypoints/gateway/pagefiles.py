@@ -1,0 +1,55 @@
+"""The page's files: read once, served with their types, asked for again by their hash."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+FOLDER: Final = Path(__file__).parent / "page"
+TYPES: Final = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+
+
+def file_routes() -> list[HTTPRouteHandler]:
+    """Give the handlers of ``/``, ``/r/{id}`` and ``/page/{file}``."""
+    files = {path.name: (path.read_bytes(), TYPES[path.suffix]) for path in FOLDER.iterdir()}
+
+    @get("/", include_in_schema=False)
+    async def house_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return _answer(request, *files["index.html"])
+
+    @get("/r/{room:str}", include_in_schema=False)
+    async def room_page(request: Request[Any, Any, Any], room: FromPath[str]) -> Response[bytes]:
+        if not (room.isascii() and room.isdigit()):
+            raise NotFoundException(detail="A room's page is /r/ and the room's number.")
+        return _answer(request, *files["room.html"])
+
+    @get("/page/{file:str}", include_in_schema=False)
+    async def page_file(request: Request[Any, Any, Any], file: FromPath[str]) -> Response[bytes]:
+        if file not in files or file.endswith(".html"):
+            raise NotFoundException(detail="The page has no such file.")
+        return _answer(request, *files[file])
+
+    return [house_page, room_page, page_file]
+
+
+def _answer(request: Request[Any, Any, Any], content: bytes, media_type: str) -> Response[bytes]:
+    """Send a file, or 304 to a browser that has it: a new version shows at the next load."""
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    known = [each.strip().removeprefix("W/") for each in _if_none_match(request).split(",")]
+    if tag in known:
+        return Response(b"", status_code=304, headers=headers, media_type=media_type)
+    return Response(content, headers=headers, media_type=media_type)
+
+
+def _if_none_match(request: Request[Any, Any, Any]) -> str:
+    return request.headers.get("If-None-Match", "")

@@ -1,0 +1,115 @@
+"""`rooms doctor`: each finding with its next step, and code 3 where something is wrong."""
+
+import asyncio
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from rooms.platform.clock import SystemClock
+from rooms.platform.filelock import hold_up_lock
+from rooms.sandbox.server import start_sandbox
+from tests.cli.conftest import Rooms
+
+COINS = ("binance", "coinbase", "kraken", "coindesk", "pyth")
+
+
+async def examine(data: Path, sandbox: str) -> tuple[int | None, dict[str, dict[str, Any]]]:
+    """Run the doctor beside a house whose sandbox answers, and give its findings by name."""
+    port = sandbox.rpartition(":")[2]
+    words = ["-P", "-m", "rooms", "doctor", "--json", "--data", str(data), "--sandbox-port", port]
+    doctor = await asyncio.create_subprocess_exec(
+        sys.executable, *words, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await doctor.communicate()
+    findings = {finding["name"]: finding for finding in json.loads(said)["findings"]}
+    return doctor.returncode, findings
+
+
+async def break_sources(sandbox: str, asset: str, *sources: str) -> None:
+    async with aiohttp.ClientSession() as control:
+        for source in sources:
+            fault = {"source": source, "fault": "http500"}
+            async with control.put(f"{sandbox}/feeds/{asset}", json=fault) as answer:
+                assert answer.ok
+
+
+async def test_beside_a_running_house_the_sandboxs_feeds_are_asked(tmp_path: Path) -> None:
+    sandbox = await start_sandbox("127.0.0.1", 0, tmp_path / "s", seed=1, clock=SystemClock())
+    try:
+        with hold_up_lock(tmp_path / "data"):
+            code, findings = await examine(tmp_path / "data", sandbox.url)
+            assert code == 0
+            assert {name: finding["status"] for name, finding in findings.items()} == {
+                "database": "warning",  # this house has none yet
+                "disk": "ok",
+                "port 8600": "ok",
+                f"port {sandbox.url.rpartition(':')[2]}": "ok",
+                **{f"feed {name}": "ok" for name in COINS},
+                **{
+                    f"feed {name}": "ok"
+                    for name in ("coingecko", "dexscreener", "coingecko_onchain")
+                },
+                "quorum coin": "ok",
+                "quorum token": "ok",
+            }
+            await break_sources(sandbox.url, "SOL", *COINS[:3])
+            code, findings = await examine(tmp_path / "data", sandbox.url)
+    finally:
+        await sandbox.close()
+    assert code == 3
+    assert findings["feed binance"]["status"] == "warning"
+    assert findings["feed binance"]["next"]
+    assert findings["quorum coin"]["status"] == "problem"
+    assert findings["quorum coin"]["detail"] == "2 of 5 origins answered, 3 must agree"
+
+
+def nowhere(*names: str) -> dict[str, str]:
+    """Set sources to an address of this machine where nothing answers."""
+    prefix = "ROOMS__ORACLE__SOURCES__"
+    return {f"{prefix}{name.upper()}__URL": "http://127.0.0.1:9" for name in names}
+
+
+UNHEARD = nowhere(*COINS, "coingecko", "dexscreener", "coingecko_onchain")
+
+
+def test_sources_that_cannot_reach_quorum_are_a_problem_whoever_answers(rooms: Rooms) -> None:
+    shut = {f"ROOMS__ORACLE__SOURCES__{name}__URL": "" for name in ("BINANCE", "KRAKEN", "PYTH")}
+    same = {
+        "ROOMS__ORACLE__SOURCES__CRYPTOCOMPARE__URL": "http://127.0.0.1:9",  # CoinDesk's old door
+    }
+    ended = rooms("doctor", "--json", **(UNHEARD | shut | same))
+    assert ended.returncode == 3
+    findings = {finding["name"]: finding for finding in json.loads(ended.stdout)["findings"]}
+    assert findings["quorum coin"]["detail"].startswith("2 origins are set up, 3 must agree")
+    assert "oracle.sources" in findings["quorum coin"]["next"]
+    assert "feed binance" not in findings
+
+
+def test_the_database_and_its_clock_are_looked_at(rooms: Rooms) -> None:
+    rooms("db", "migrate")
+    ended = rooms("doctor", "--json", **UNHEARD)
+    findings = {finding["name"]: finding for finding in json.loads(ended.stdout)["findings"]}
+    assert findings["database"]["status"] == "ok"
+    assert findings["clock"]["status"] == "ok"
+
+
+def test_a_database_that_does_not_answer_is_a_finding(rooms: Rooms) -> None:
+    address = {"ROOMS__DATABASE__URL": "postgresql://me:hush@127.0.0.1:9/rooms"}
+    ended = rooms("doctor", "--json", **(UNHEARD | address))
+    findings = {finding["name"]: finding for finding in json.loads(ended.stdout)["findings"]}
+    assert findings["database"]["status"] == "problem"
+    assert findings["database"]["next"]
+    assert "hush" not in ended.stdout + ended.stderr
+
+
+def test_a_port_in_use_is_named_with_the_way_out(rooms: Rooms) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = rooms("doctor", "--port", str(port), **UNHEARD)
+    assert ended.returncode == 3
+    assert f"127.0.0.1:{port} cannot be used" in ended.stdout
+    assert "Next: end what uses it, or: rooms up --port PORT" in ended.stdout

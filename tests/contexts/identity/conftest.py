@@ -1,0 +1,3 @@
+from tests.houses import house, owner
+
+__all__ = ["house", "owner"]

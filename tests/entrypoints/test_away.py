@@ -1,0 +1,75 @@
+"""The database goes away: reads say so, commands say that it is not known."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from rooms.platform.database import Database
+from rooms.platform.doorbell import Doorbell
+from rooms.platform.postgres import Dsn
+from tests.entrypoints.conftest import NEW_ROOM, Web, client_of, gateway_over, is_problem, sol
+from tests.entrypoints.cut_wire import Wire, wire_to
+from tests.houses import ONE, wire
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    web: Web
+    wire: Wire
+
+
+@pytest.fixture
+async def apart(dsn: Dsn, owner: Database) -> AsyncIterator[Apart]:
+    async with wire_to(dsn.app) as line:
+        database = Database(line.url, Doorbell(), size=4)
+        await database.open()
+        house = wire(database, owner)
+        async with client_of(gateway_over(house, [])) as client:
+            yield Apart(Web(house, client), line)
+        line.mend()
+        await database.close()
+
+
+async def test_reads_say_that_the_house_cannot_look(apart: Apart) -> None:
+    web, token = apart.web, await apart.web.token()
+    apart.wire.cut()
+    for path in (
+        "/v1/rooms",
+        "/v1/rooms/1",
+        "/v1/wallet",
+        "/v1/bets",
+        "/v1/rooms/1/settlement/file",
+    ):
+        answer = await web.get(path, token)
+        problem = is_problem(answer, 503, "E-UNAVAILABLE")
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert "database" in problem["detail"]
+    assert (await web.get("/livez")).json() == {"alive": True}
+    apart.wire.mend()
+    assert (await web.get("/v1/wallet", token)).status_code == 200
+
+
+async def test_a_command_says_that_it_is_not_known_whether_it_took_effect(apart: Apart) -> None:
+    web, token = apart.web, await apart.web.token()
+    apart.wire.cut()
+    answer = await web.post("/v1/rooms", NEW_ROOM, token)
+    problem = is_problem(answer, 503, "E-UNKNOWN")
+    assert problem["title"] == "Unknown, checking"
+    assert "same Idempotency-Key" in problem["next"]
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_a_bet_whose_answer_was_lost_is_answered_when_it_is_sent_again(apart: Apart) -> None:
+    web, token = apart.web, await apart.web.token(fund=10 * ONE)
+    room = (await web.room())["id"]
+    apart.wire.commits_until_cut = 2  # the first is of the look at whose token it is
+    is_problem(await web.bet(room, token, "YES", 4 * ONE, key="lost"), 503, "E-UNKNOWN")
+    apart.wire.mend()
+
+    again = await web.bet(room, token, "YES", 4 * ONE, key="lost")
+
+    assert (again.status_code, again.headers["Idempotent-Replay"]) == (201, "true")
+    wallet = (await web.get("/v1/wallet", token)).json()
+    assert wallet["balances"][0]["available"] == sol(6 * ONE)
+    await web.house.books_are_right()

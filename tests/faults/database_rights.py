@@ -1,0 +1,68 @@
+"""What each role of the database may do, by table; a new table has to find its place here."""
+
+from typing import Any, Final
+
+# Written by the ledger's functions or the migrations; the application only reads.
+READ_ONLY: Final = {
+    "ledger.accounts",
+    "ledger.entries",
+    "ledger.holds",
+    "ledger.journals",
+    "ledger.kinds",
+    "platform.migrations",
+}
+# Rows are added and never changed or removed.
+APPENDED: Final = {
+    "identity.audit",
+    "identity.players",
+    "identity.staff",
+    "oracle.observations",
+    "oracle.ticks",
+    "parimutuel.bets",
+    "parimutuel.decisions",
+    "parimutuel.settlements",
+    "parimutuel.transitions",
+    "parimutuel.void_requests",
+    "platform.inbox",
+    "platform.outbox",
+    "referral.members",
+}
+# Rows are added, and these columns of them are changed.
+CHANGED: Final = {
+    "oracle.watches": {"clear_at", "clear_tick", "ended_at", "met_since", "met_ticks"},
+    "parimutuel.hosts": {"player_id"},
+    "parimutuel.rooms": {"status"},
+    "platform.commands": {"answer"},
+    "platform.cursors": {"consumer", "txid"},
+    "platform.leases": {"epoch", "holder", "name", "until"},
+    "referral.earnings": {"account_id", "asset", "earned", "level"},
+}
+# Rows are added and removed: a token that is revoked is forgotten.
+REMOVED: Final = {"identity.tokens"}
+
+HIDDEN_FROM_READERS: Final = {"identity.tokens"}
+
+TABLES: Final = """
+    SELECT format('%I.%I', space.nspname, class.relname) AS name,
+           has_table_privilege($1, class.oid, 'SELECT') AS selected,
+           has_any_column_privilege($1, class.oid, 'INSERT') AS added,
+           has_table_privilege($1, class.oid, 'DELETE') AS removed,
+           has_table_privilege($1, class.oid, 'TRUNCATE, TRIGGER, REFERENCES, MAINTAIN') AS more,
+           (SELECT coalesce(array_agg(attname::text), '{}') FROM pg_attribute
+            WHERE attrelid = class.oid AND attnum > 0 AND NOT attisdropped
+              AND has_column_privilege($1, class.oid, attnum, 'UPDATE')) AS changed
+    FROM pg_class AS class JOIN pg_namespace AS space ON space.oid = class.relnamespace
+    WHERE class.relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND space.nspname <> 'information_schema' AND space.nspname NOT LIKE 'pg\\_%'
+"""
+FUNCTIONS: Final = """
+    SELECT oid::regprocedure::text AS name, prosecdef AS definer, proconfig AS settings,
+           prorettype = 'trigger'::regtype AS trigger,
+           has_function_privilege('rooms_app', oid, 'EXECUTE') AS called
+    FROM pg_proc WHERE pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
+"""
+
+
+async def tables_for(connection: Any, role: str) -> dict[str, Any]:
+    """Give every table of the house with what a role may do to it, from the catalogue."""
+    return {row["name"]: row for row in await connection.fetch(TABLES, role)}

@@ -1,0 +1,118 @@
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from rooms.kernel.event import Fact
+from rooms.kernel.refusal import Refusal
+from rooms.platform.database import Database, Unavailable
+from rooms.platform.doorbell import Doorbell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LampLit(Fact):
+    number: int
+
+
+async def hosts(database: Database) -> list[int]:
+    async with database.transaction() as tx:
+        rows = await tx.fetch("SELECT player_id FROM parimutuel.hosts ORDER BY 1")
+    return [row["player_id"] for row in rows]
+
+
+async def test_the_house_is_the_application_and_lives_in_utc(database: Database) -> None:
+    async with database.transaction() as tx:
+        row = await tx.row("SELECT current_user AS role, current_setting('timezone') AS zone")
+    assert row is not None
+    assert dict(row) == {"role": "rooms_app", "zone": "UTC"}
+
+
+async def test_a_refusal_rolls_everything_back(database: Database) -> None:
+    with suppress(Refusal):
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO parimutuel.hosts VALUES (1)")
+            raise Refusal("E-ANY")
+    async with database.transaction() as tx:
+        assert await tx.execute("INSERT INTO parimutuel.hosts VALUES (2), (3)") == 2
+
+    assert await hosts(database) == [2, 3]
+
+
+async def test_a_snapshot_sees_one_moment_and_writes_nothing(database: Database) -> None:
+    async with database.snapshot() as view:
+        assert await view.value("SELECT count(*) FROM parimutuel.hosts") == 0
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO parimutuel.hosts VALUES (1)")
+        assert await view.value("SELECT count(*) FROM parimutuel.hosts") == 0
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with database.snapshot() as view:
+            await view.execute("INSERT INTO parimutuel.hosts VALUES (2)")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"a": [1, None, True, "ü"], "big": 2**62}, [], "text", 7, {"price": "1.50"}],
+)
+async def test_json_comes_back_as_it_went(database: Database, value: Any) -> None:
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT $1::jsonb", value) == value
+
+
+async def test_numbers_of_any_size_stay_exact(database: Database) -> None:
+    large = Decimal("123456789012345678901234567890.000000000000000001")
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT $1::numeric", large) == large
+
+
+async def test_rows_are_streamed_in_order(database: Database) -> None:
+    async with database.snapshot() as tx:
+        rows = tx.cursor("SELECT n FROM generate_series(1, $1::int) AS n", 2500, prefetch=100)
+        assert [row["n"] async for row in rows] == list(range(1, 2501))
+
+
+async def test_the_doorbell_rings_after_the_commit_of_facts_and_only_then(
+    database: Database,
+) -> None:
+    rung = asyncio.Event()
+    database.doorbell._waiting.add(rung)
+
+    async with database.transaction() as tx:
+        await tx.publish(LampLit(number=1))
+        assert not rung.is_set()
+    assert rung.is_set()
+
+    rung.clear()
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO parimutuel.hosts VALUES (1)")
+    with suppress(Refusal):
+        async with database.transaction() as tx:
+            await tx.publish(LampLit(number=2))
+            raise Refusal("E-ANY")
+    assert not rung.is_set()
+
+
+async def test_an_absent_server_is_told_from_a_value_that_cannot_be_sent(
+    database: Database, unused_tcp_port: int
+) -> None:
+    nowhere = Database(f"postgresql://rooms_app@127.0.0.1:{unused_tcp_port}/rooms", Doorbell())
+    with pytest.raises(Unavailable):
+        await nowhere.open()
+    async with database.transaction() as tx:
+        with pytest.raises(asyncpg.DataError) as wrong:
+            await tx.value("SELECT $1::int", 2**40)
+
+    assert not isinstance(wrong.value, Unavailable)
+
+
+async def test_a_connection_that_the_server_ended_is_an_absent_server_and_is_replaced(
+    database: Database,
+) -> None:
+    with pytest.raises(Unavailable):
+        async with database.transaction() as tx:
+            await tx.value("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    assert await hosts(database) == []

@@ -1,0 +1,107 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from rooms.platform.database import Database
+from rooms.platform.lease import LeadershipLost, Lease
+from tests.platform.lock_waits import until_it_waits_for_a_lock
+
+
+def a_lease(database: Database, holder: str, name: str = "clock") -> Lease:
+    return Lease(database, name, holder, timedelta(hours=1))
+
+
+async def expire(database: Database, name: str = "clock") -> None:
+    async with database.transaction() as tx:
+        await tx.execute(
+            "UPDATE platform.leases SET until = clock_timestamp() - interval '1 ms' "
+            "WHERE name = $1",
+            name,
+        )
+
+
+async def test_one_leads_while_the_other_waits(database: Database) -> None:
+    first, second = a_lease(database, "first"), a_lease(database, "second")
+
+    assert await first.acquire()
+    assert not await second.acquire()
+    assert await first.acquire()
+
+    assert (first.epoch, second.epoch) == (1, None)
+
+
+async def test_of_many_at_once_one_leads(database: Database) -> None:
+    leases = [a_lease(database, f"holder {number}") for number in range(10)]
+
+    led = await asyncio.gather(*(lease.acquire() for lease in leases))
+
+    assert sum(led) == 1
+
+
+async def test_who_leads_one_thing_does_not_lead_another(database: Database) -> None:
+    assert await a_lease(database, "first", "clock").acquire()
+    assert await a_lease(database, "second", "oracle").acquire()
+
+
+async def test_an_expired_lease_is_taken_over_under_a_higher_epoch(database: Database) -> None:
+    first, second = a_lease(database, "first"), a_lease(database, "second")
+    await first.acquire()
+    await expire(database)
+
+    assert await second.acquire()
+
+    assert second.epoch == 2
+    assert not await first.acquire()
+
+
+async def test_a_stale_leaders_write_is_refused_and_rolled_back(database: Database) -> None:
+    first, second = a_lease(database, "first"), a_lease(database, "second")
+    await first.acquire()
+    await expire(database)
+    await second.acquire()
+
+    async def write() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO parimutuel.hosts (player_id) VALUES (1)")
+            await first.guard(tx)
+
+    with pytest.raises(LeadershipLost):
+        await write()
+
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM parimutuel.hosts") == 0
+        assert await second.guard(tx) == 2
+
+
+async def test_nobody_takes_over_in_the_middle_of_a_guarded_write(database: Database) -> None:
+    first, second = a_lease(database, "first"), a_lease(database, "second")
+    await first.acquire()
+    await expire(database)
+    async with database.transaction() as tx:
+        await first.guard(tx)
+        taking_over = asyncio.create_task(second.acquire())
+        await until_it_waits_for_a_lock(database)
+        assert not taking_over.done()
+
+    assert await taking_over
+
+
+async def test_a_lease_that_is_released_can_be_taken_at_once(database: Database) -> None:
+    first, second = a_lease(database, "first"), a_lease(database, "second")
+    await first.acquire()
+    await first.release()
+
+    assert await second.acquire()
+    assert second.epoch == 2
+
+
+async def test_releasing_what_another_leads_by_now_changes_nothing(database: Database) -> None:
+    first, second, third = (a_lease(database, name) for name in ("first", "second", "third"))
+    await first.acquire()
+    await expire(database)
+    await second.acquire()
+
+    await first.release()
+
+    assert not await third.acquire()
