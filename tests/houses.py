@@ -21,7 +21,7 @@ from rooms.contexts.parimutuel.service.rooms import RoomsService
 from rooms.contexts.parimutuel.workers import RoomClock
 from rooms.contexts.referral.api import Referral, SignUp
 from rooms.contexts.referral.module import referral_module
-from rooms.kernel.ids import AccountId, CommandKey, PlayerId, RoomId
+from rooms.kernel.ids import AccountId, BetId, CommandKey, PlayerId, RoomId
 from rooms.kernel.money import SOL, lamports
 from rooms.kernel.time import Instant
 from rooms.platform.clock import SystemClock
@@ -30,11 +30,14 @@ from rooms.platform.doorbell import Doorbell
 from rooms.platform.module import Consumer
 from rooms.platform.outbox import Delivery
 from rooms.platform.postgres import Dsn
+from rooms.proof.evidence import verify_room
+from rooms.proof.findings import Report
 from rooms.proof.pool import Side, Terms
 from rooms.proof.terms import OracleTerms, RoomTerms, SourceTerms
 from tests.hand_oracle import HandOracle
 
 ONE: Final = 1_000_000_000
+MINT: Final = "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263"
 TARGET: Final = "165.00"
 TOUCH_SOL: Final = {
     "type": "coin_price",
@@ -214,12 +217,21 @@ class House:
         whole = passed - passed % timedelta(milliseconds=1) + timedelta(milliseconds=1)
         async with self.owner.transaction() as tx:
             for table, key, columns in HAPPENED:
-                moved = ", ".join(f"{column} = {column} - $2" for column in columns)
+                moved = ", ".join(f"{column} = {column} - $2::interval" for column in columns)
                 await tx.execute(
                     f"UPDATE {table} SET {moved} WHERE {key} = $1",
                     f"room:{room}" if key == "subject" else room,
                     whole,
                 )
+
+    async def date_bet(self, bet: BetId, at: Instant) -> None:
+        """Let a bet have been accepted at this instant: only the owner of the tables can."""
+        async with self.owner.transaction() as tx:
+            await tx.execute("UPDATE parimutuel.bets SET accepted_at = $2 WHERE id = $1", bet, at)
+
+    async def verified(self, room: RoomId) -> Report:
+        """Derive a settled room again from its file, as anybody can."""
+        return verify_room([line async for line in self.rooms.settlement_file(room)])
 
     async def balance(self, person: Person) -> int:
         """What a person can spend."""

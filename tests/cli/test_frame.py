@@ -79,8 +79,16 @@ def test_a_bad_setting_is_code_2_whatever_the_command(rooms: Rooms) -> None:
         assert "The nearest is gateway.rate_per_ip." in ended.stderr
 
 
-def test_a_database_that_does_not_answer_is_code_5(rooms: Rooms) -> None:
-    ended = rooms("db", "status", ROOMS__DATABASE__URL="postgresql://me:hush@127.0.0.1:9/rooms")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hush@127.0.0.1:9/rooms",
+        "postgresql://me:hush@nowhere.invalid/rooms",
+        "me:hush@127.0.0.1",
+    ],
+)
+def test_a_database_that_does_not_answer_is_code_5(rooms: Rooms, url: str) -> None:
+    ended = rooms("db", "status", ROOMS__DATABASE__URL=url)
     assert ended.returncode == 5
     assert "Next: " in ended.stderr
     assert "hush" not in ended.stderr

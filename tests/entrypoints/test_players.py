@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 from tests.entrypoints.conftest import Web, bearing, client_of, gateway_over, is_problem, sol
 from tests.houses import ONE
@@ -83,7 +84,7 @@ async def test_nobody_signs_up_where_there_is_no_sandbox(web: Web) -> None:
 async def test_what_is_the_players_own_needs_the_players_token(web: Web) -> None:
     await web.player()
     staff = await web.house.identity.appoint("Grace", None)
-    for headers in (
+    strangers: tuple[dict[str, Any], ...] = (
         {},
         {"Authorization": "Bearer"},
         {"Authorization": "Bearer "},
@@ -91,7 +92,8 @@ async def test_what_is_the_players_own_needs_the_players_token(web: Web) -> None
         {"Authorization": "Basic QWRhOng="},
         {"Authorization": b"Bearer \xff\xfe"},
         bearing(staff),
-    ):
+    )
+    for headers in strangers:
         for path in ("/v1/wallet", "/v1/wallet/entries", "/v1/bets", "/v1/referrals"):
             answer = await web.client.get(path, headers=headers)
             is_problem(answer, 401, "E-AUTH")

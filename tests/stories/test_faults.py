@@ -35,10 +35,12 @@ class Case:
 
 
 async def start(api: Api, host: Player, asset: str, number: int) -> Case:
-    faults = (ALONE + PAIRS)[number]
+    faults, touched = (ALONE + PAIRS)[number], number % 2 == 0
     await api.set_feed(asset, price="100")
-    room = await host.open_room(coin(asset, "110"), settles_in="45s", lock_fraction=0.8)
-    return Case(asset, faults, number % 2 == 0, room)
+    # A touched room ends long before its settle time, however slowly the others are prepared.
+    settles_in = "240s" if touched else "40s"
+    room = await host.open_room(coin(asset, "110"), settles_in=settles_in, lock_fraction=0.8)
+    return Case(asset, faults, touched, room)
 
 
 async def in_parts(case: Case, yes: Player, no: Player) -> None:

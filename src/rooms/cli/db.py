@@ -1,8 +1,7 @@
 """``rooms db``: the database's version and address."""
 
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -21,7 +20,6 @@ from rooms.platform.problem import ExitCode, Problem
 from rooms.platform.settings import load
 
 app = typer.Typer(help="The database's version and address.", no_args_is_help=True)
-T = TypeVar("T")
 
 
 class Role(StrEnum):
@@ -42,10 +40,10 @@ def migrate(
     """Bring the database to the version of this program."""
     with use_database(data, load(data).database) as dsn:
         if dry_run:
-            names = _asked(lambda: migrations.status(dsn.owner)).pending
+            names = migrations.status(dsn.owner).pending
         else:
             progress("migrating ...")
-            names = _asked(lambda: migrations.migrate(dsn.owner))
+            names = migrations.migrate(dsn.owner)
     verb = "would apply" if dry_run else "applied"
     words = f"{verb} {', '.join(names)}" if names else "nothing to apply"
     report({"applied": names, "dry_run": dry_run}, lambda it: it.print(words), as_json=as_json)
@@ -55,7 +53,7 @@ def migrate(
 def status(*, data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
     """Show the database's version and what is pending; exit code 3 where something is."""
     with use_database(data, load(data).database) as dsn:
-        found = _asked(lambda: migrations.status(dsn.reader))
+        found = migrations.status(dsn.reader)
     rows = [
         ("version", found.current or "none"),
         ("of this program", found.head),
@@ -85,15 +83,3 @@ def url(
         lambda it: it.print(address, soft_wrap=True),
         as_json=as_json,
     )
-
-
-def _asked(question: Callable[[], T]) -> T:
-    """Ask a database; what keeps it from answering becomes a sentence."""
-    try:
-        return question()
-    except migrations.MigrationProblem as problem:
-        raise Problem(
-            str(problem),
-            exit_code=ExitCode.DEPENDENCY_DOWN,
-            next_step="use the release that made the data",
-        ) from problem

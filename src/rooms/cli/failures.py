@@ -6,6 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from rooms.kernel.refusal import Refusal
+from rooms.platform.examination import NO_DATABASE, no_database
 from rooms.platform.problem import ExitCode, Problem
 
 INTERRUPTED = 130
@@ -23,12 +24,11 @@ def tell(error: BaseException, command: str) -> int | None:
         case TyperException():
             _say(error.format_message(), f"{command} --help")
             return ExitCode.USAGE
-        case ConnectionError() if not isinstance(error, BrokenPipeError):
-            _say(f"A connection failed: {error}.", "rooms doctor, or check ROOMS__DATABASE__URL")
-            return ExitCode.DEPENDENCY_DOWN
         case KeyboardInterrupt() | typer.Abort():
             return INTERRUPTED
-    return ExitCode.FAILED if isinstance(error, BrokenPipeError) else None
+        case BrokenPipeError():
+            return ExitCode.FAILED
+    return tell(no_database(error), command) if isinstance(error, NO_DATABASE) else None
 
 
 def _say(message: str, next_step: str) -> None:

@@ -1,8 +1,10 @@
 """A look at a database from outside: does it answer, which version, does it share our time."""
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import asyncpg
 
@@ -10,6 +12,21 @@ from rooms.kernel.time import cut
 from rooms.platform.clock import SystemClock
 from rooms.platform.migrate import Status, read_status
 from rooms.platform.postgres import PostgresProblem
+
+# What says that there is no database for us there, whatever we wanted of it.
+NO_DATABASE: Final = (
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+    asyncpg.ClientConfigurationError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +41,16 @@ def look_at(url: str) -> Looked:
     """Ask a database once. Problem (exit code 5) where it does not answer or is too new."""
     try:
         return asyncio.run(_look(url))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise PostgresProblem(
-            f"The database does not answer: {error}.",
-            next_step="see whether it runs, and check ROOMS__DATABASE__URL",
-        ) from error
+    except NO_DATABASE as error:
+        raise no_database(error) from error
+
+
+def no_database(error: BaseException) -> PostgresProblem:
+    """Put one of ``NO_DATABASE`` in words."""
+    return PostgresProblem(
+        f"The database cannot be used: {error or 'it did not answer in time'}",
+        next_step="see whether it runs, and check ROOMS__DATABASE__URL",
+    )
 
 
 async def _look(url: str) -> Looked:

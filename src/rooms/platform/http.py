@@ -22,7 +22,7 @@ Params = Mapping[str, str] | Sequence[tuple[str, str]]
 
 CONNECT_TIME_OUT: Final = 2.0
 BODY_LIMIT: Final = 1_000_000
-CONNECTIONS: Final = 100
+CONNECTIONS: Final = 300
 FAILURES_TO_OPEN: Final = 5
 COOL_OFF: Final = 5.0
 FIRST_WAIT: Final = 0.1
@@ -117,17 +117,17 @@ class HttpClient:
         ``circuit`` names the breaker, the host's by default: many services may share a host.
         """
         request = _Request(URL(url), params, headers or {}, attempts, time_out)
-        breaker = self._breaker(circuit or request.host)
-        if not breaker.admits():
+        circuit = circuit or request.host
+        if circuit in self._breakers and not self._breakers[circuit].admits():
             return Err(HttpFailure("open", f"{request.host} kept failing and is left alone"))
         try:
             async with asyncio.timeout(time_out):
                 answer = await self._ask(request)
         except (_FailedError, TimeoutError) as error:
             failure = error.failure if isinstance(error, _FailedError) else _timed_out(request)
-            breaker.failed() if failure.transient else breaker.succeeded()
+            self._note(circuit, failed=failure.transient)
             return Err(failure)
-        breaker.succeeded()
+        self._note(circuit, failed=False)
         return Ok(answer)
 
     async def _ask(self, request: _Request) -> object:
@@ -189,12 +189,16 @@ class HttpClient:
             )
         return self._open_session
 
-    def _breaker(self, circuit: str) -> Breaker:
+    def _note(self, circuit: str, *, failed: bool) -> None:
+        """Keep breakers of what fails only: circuits may be as many as there are questions."""
+        if not failed:
+            self._breakers.pop(circuit, None)
+            return
         if circuit not in self._breakers:
             self._breakers[circuit] = Breaker(
                 threshold=FAILURES_TO_OPEN, cool_off=COOL_OFF, now=self._now
             )
-        return self._breakers[circuit]
+        self._breakers[circuit].failed()
 
 
 def parse_json(body: bytes) -> object:

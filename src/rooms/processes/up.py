@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ import aiohttp
 
 from rooms.platform.clock import SystemClock
 from rooms.platform.problem import ExitCode, Problem
-from rooms.platform.settings import load, sandbox_overrides
+from rooms.platform.settings import Settings, load, sandbox_overrides
 from rooms.processes.catalogue import CONTEXTS
 from rooms.processes.compose import open_house
 from rooms.processes.run import running
@@ -89,7 +90,7 @@ async def up(
         await stack.enter_async_context(serve_gateway(house, web, sandbox=True))
         base = f"http://{_reachable(options.host)}:{web.getsockname()[1]}"
         await wait_until_ready(base)
-        await stack.enter_async_context(_robots(base, options))
+        await stack.enter_async_context(_robots(base, options, settings))
         told(_addresses(options, base, sandbox.url))
         await stop.wait()
 
@@ -139,8 +140,13 @@ async def wait_until_ready(base: str) -> None:
 
 
 @asynccontextmanager
-async def _robots(base: str, options: UpOptions) -> AsyncIterator[None]:
-    playing = asyncio.create_task(run_robots(base, count=options.robots, seed=options.seed))
+async def _robots(base: str, options: UpOptions, settings: Settings) -> AsyncIterator[None]:
+    limits = settings.parimutuel
+    shortest, longest = timedelta(minutes=16), timedelta(minutes=40)
+    durations = (max(shortest, limits.duration_min), min(longest, limits.duration_max))
+    playing = asyncio.create_task(
+        run_robots(base, count=options.robots, seed=options.seed, durations=durations)
+    )
     try:
         yield
     finally:

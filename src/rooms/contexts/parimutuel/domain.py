@@ -174,10 +174,7 @@ def room_times(
         raise Refusal("E-ROOM-TIME", why="give settles_in or settles_at, one of them")
     duration = settles_in if settles_in is not None else _until(settles_at, now)
     if not limits.duration_min <= duration <= limits.duration_max:
-        raise Refusal(
-            "E-ROOM-TIME",
-            why=f"a room settles between {limits.duration_min} and {limits.duration_max} ahead",
-        )
+        raise Refusal("E-ROOM-TIME", least=limits.duration_min, most=limits.duration_max)
     fraction = limits.lock_fraction if lock_fraction is None else lock_fraction
     if not Decimal("0.1") <= fraction <= Decimal("0.9"):
         raise Refusal("E-ROOM-TIME", why="lock_fraction lies between 0.1 and 0.9")

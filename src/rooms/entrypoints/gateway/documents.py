@@ -58,7 +58,7 @@ async def code_page(request: Call, code: FromPath[str]) -> Response[bytes]:
 
 def _by_accept(request: Call, data: object, page: Callable[[], str]) -> Response[bytes]:
     if "text/html" in request.headers.get("accept", ""):
-        return Response(page().encode(), media_type="text/html; charset=utf-8")
+        return Response(page().encode(), media_type="text/html")
     return answer(data)
 
 

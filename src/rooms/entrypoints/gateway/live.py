@@ -15,10 +15,10 @@ from litestar.response import Stream
 
 from rooms.contexts.parimutuel.api import Rooms
 from rooms.entrypoints.gateway.broadcast import Broadcast, Snapshot
+from rooms.entrypoints.gateway.calls import room_id
 from rooms.entrypoints.gateway.pagefiles import file_routes
 from rooms.entrypoints.gateway.snapshots import Snapshots
-from rooms.kernel.ids import LARGEST_ID, RoomId
-from rooms.kernel.refusal import Refusal
+from rooms.kernel.ids import RoomId
 from rooms.platform.clock import SystemClock
 from rooms.platform.doorbell import Doorbell
 
@@ -81,12 +81,10 @@ class Live:
         async def live_house() -> Stream:
             return _events(self.listen(None))
 
-        @get("/live/rooms/{room_id:int}", include_in_schema=False)
-        async def live_room(room_id: int) -> Stream:
-            if not 0 < room_id <= LARGEST_ID:
-                raise Refusal("E-ROOM-UNKNOWN", room=room_id)
-            await self.rooms.room(RoomId(room_id))  # refuses an unknown one
-            return _events(self.listen(RoomId(room_id)))
+        @get("/live/rooms/{room:str}", include_in_schema=False)
+        async def live_room(room: FromPath[str]) -> Stream:
+            known = await self.rooms.room(room_id(room))  # refuses an unknown one
+            return _events(self.listen(known.id))
 
         return [*file_routes(), live_house, live_room]
 

@@ -45,11 +45,7 @@ def _answer(request: Request[Any, Any, Any], content: bytes, media_type: str) ->
     """Send a file, or 304 to a browser that has it: a new version shows at the next load."""
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    known = [each.strip().removeprefix("W/") for each in _if_none_match(request).split(",")]
-    if tag in known:
+    held = request.headers.get("If-None-Match", "").split(",")
+    if tag in (each.strip().removeprefix("W/") for each in held):
         return Response(b"", status_code=304, headers=headers, media_type=media_type)
     return Response(content, headers=headers, media_type=media_type)
-
-
-def _if_none_match(request: Request[Any, Any, Any]) -> str:
-    return request.headers.get("If-None-Match", "")

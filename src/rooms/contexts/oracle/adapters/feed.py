@@ -44,19 +44,39 @@ class HttpFeed:
         return self.source.symbols.get(asset) or self.dialect.name_of(asset)
 
     async def _ask(self, batch: Sequence[tuple[str, str]]) -> Readings:
+        if len(batch) == 1:
+            return await self._ask_once(batch, self.time_out, ATTEMPTS)
+        together = await self._ask_once(batch, self.time_out / 2, 1)
+        if not all(isinstance(reading, Err) for reading in together.values()):
+            return together
+        # The trouble of one asset must not blind the others: ask for each alone.
+        alone = (self._ask_once([each], self.time_out / 2, 1) for each in batch)
+        return {
+            asset: reading
+            for answered in await asyncio.gather(*alone)
+            for asset, reading in answered.items()
+        }
+
+    async def _ask_once(
+        self, batch: Sequence[tuple[str, str]], time_out: float, attempts: int
+    ) -> Readings:
         request = self.dialect.request([name for _, name in batch], self.source)
         document = await self.http.get_json(
             address(self.source.url, request.path),
             params=request.params,
             headers=request.headers,
-            time_out=self.time_out,
-            attempts=ATTEMPTS,
-            circuit=f"{self.name} at {self.source.url}",
+            time_out=time_out,
+            attempts=attempts,
+            circuit=self._circuit(batch),
         )
         if isinstance(document, Err):
             return {asset: Err(document.error.kind) for asset, _ in batch}
         answer = Answer(document.value, self.clock.now())
         return {asset: self._reading(name, answer) for asset, name in batch}
+
+    def _circuit(self, batch: Sequence[tuple[str, str]]) -> str:
+        about = batch[0][1] if len(batch) == 1 else "many"
+        return f"{self.name} at {self.source.url}: {about}"
 
     def _reading(self, name: str, answer: Answer) -> Ok[Reading] | Err[str]:
         try:

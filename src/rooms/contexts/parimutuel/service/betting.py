@@ -52,6 +52,9 @@ class Betting:
             if earlier is not None:
                 return Answered(_same_command(earlier, command), replayed=True)
             room = await self._lock(tx, command)
+            twin = await self._placed_meanwhile(tx, command)
+            if twin is not None:
+                return Answered(twin, replayed=True)
             accepted_at = await self.rooms.now(tx)
             await self._admit(tx, room, command, accepted_at)
             return Answered(await self._accept(tx, room, command, accepted_at), replayed=False)
@@ -68,10 +71,17 @@ class Betting:
             raise Refusal("E-ROOM-UNKNOWN", room=command.room)
         return room
 
+    async def _placed_meanwhile(self, tx: Tx, command: PlaceBet) -> BetReceipt | None:
+        """Tell a twin, accepted while this one waited for the room, from a second bet."""
+        placed = await self.bets.by_room(tx, command.player, command.room)
+        if placed is None:
+            return None
+        twin = await self.bets.by_key(tx, command.player, command.key)
+        if twin is None:
+            raise Refusal("E-BET-DUP", room=command.room, side=placed.side, stake=placed.stake)
+        return _same_command(twin, command)
+
     async def _admit(self, tx: Tx, room: Room, command: PlaceBet, at: Instant) -> None:
-        double = await self.bets.by_room(tx, command.player, command.room)
-        if double is not None:
-            raise Refusal("E-BET-DUP", room=room.id, side=double.side, stake=double.stake)
         room.admit(at)
         newest = await self.oracle.newest(tx, room.assets)
         require_fresh(room, newest, at, self.limits)

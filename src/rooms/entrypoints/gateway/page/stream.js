@@ -63,6 +63,7 @@ export function follow(url, show, { missing = async () => false } = {}) {
       if (await missing()) {
         done = true;
         close();
+        document.body.removeAttribute("data-lost");
         state("final", "Not found");
       }
     };

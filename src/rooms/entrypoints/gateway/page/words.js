@@ -107,8 +107,8 @@ export function marketWords(room) {
   const condition = conditionWords(room.market);
   const when = atMinute(room.settles_at);
   return room.resolve === "touch"
-    ? `YES if ${condition} at any time until ${when}`
-    : `YES if ${condition} at ${when}`;
+    ? `YES if ${condition} at any time until\u00a0${when}`
+    : `YES if ${condition} at\u00a0${when}`;
 }
 
 const UNITS = { ms: "millisecond", s: "second", m: "minute", h: "hour", d: "day" };
