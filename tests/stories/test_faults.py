@@ -4,8 +4,6 @@ import asyncio
 import itertools
 from dataclasses import dataclass
 
-import pytest
-
 from tests.stories.running import FIVE_ORIGINS, Api, Json, Player, coin
 from tests.stories.test_touch import let_the_window_pass, verify
 
@@ -48,7 +46,6 @@ async def in_parts(case: Case, yes: Player, no: Player) -> None:
     await no.must_bet(case.room, "NO", SOL)
 
 
-@pytest.mark.xdist_group("faults")
 async def test_each_fault_alone_and_in_pairs_never_makes_a_wrong_winner_nor_a_stuck_room(
     api: Api,
 ) -> None:

@@ -1,6 +1,5 @@
 """The one PostgreSQL: a pool of connections, and transactions that carry their facts."""
 
-import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,12 +18,15 @@ Row = asyncpg.Record
 APPLICATION: Final = "rooms_app"
 READER: Final = "rooms_reader"
 
+# Seconds that one waits for a connection of the pool before the database counts as away.
+WAIT: Final = 10.0
+
 # A row that must be the only one of its kind was there already.
 Duplicate: Final = asyncpg.UniqueViolationError
 
 # What asyncpg raises when the server is not there or goes away in the middle.
 Unavailable: Final = (
-    OSError,
+    OSError,  # a time-out among them
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -107,7 +109,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """One use case, one transaction: what is raised inside rolls it all back."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.acquire(timeout=WAIT) as connection, connection.transaction():
             tx = Tx(connection)
             yield tx
         if tx.told_facts:
@@ -117,7 +119,7 @@ class Database:
     async def snapshot(self) -> AsyncIterator[Tx]:
         """One consistent view for several reads; writing in it is refused by the database."""
         async with (
-            self._pool.acquire() as connection,
+            self._pool.acquire(timeout=WAIT) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield Tx(connection)
@@ -125,8 +127,7 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """A bare driver connection, for LISTEN and NOTIFY."""
-        async with asyncio.timeout(10):
-            connection = await self._pool.acquire()
+        connection = await self._pool.acquire(timeout=WAIT)
         try:
             yield connection
         finally:

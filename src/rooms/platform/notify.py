@@ -14,7 +14,7 @@ log = structlog.get_logger()
 async def carry_rings(database: Database) -> None:
     """Tell the other processes of our rings and hear theirs, for ever."""
     while True:
-        with suppress(*Unavailable, TimeoutError):
+        with suppress(*Unavailable):
             await _carry(database)
         log.warning("the doorbell's connection was lost; connecting again")
         await asyncio.sleep(1)

@@ -71,6 +71,6 @@ async def waiting_for(house: House) -> list[str]:
     try:
         async with house.database.transaction() as tx:
             current = await is_current(tx)
-    except (*Unavailable, TimeoutError):
+    except Unavailable:
         return ["database"]
     return [] if current else ["migrations"]

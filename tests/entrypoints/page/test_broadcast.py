@@ -1,16 +1,14 @@
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rooms.contexts.parimutuel.api import RoomStatus, RoomView
+from rooms.contexts.parimutuel.api import PoolPoint
 from rooms.entrypoints.gateway.broadcast import GREETING, Broadcast, Snapshot
-from rooms.entrypoints.gateway.snapshots import Courses
-from rooms.kernel.ids import PlayerId, RoomId
+from rooms.entrypoints.gateway.snapshots import course_json
 from rooms.platform.doorbell import Doorbell
-from rooms.proof.pool import Side
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 
@@ -83,59 +81,10 @@ async def test_an_ended_broadcast_lets_its_listeners_finish() -> None:
         await waiting
 
 
-def a_room(number: int = 1, *, yes: int = 0, no: int = 0) -> RoomView:
-    return RoomView(
-        id=RoomId(number),
-        title="SOL touches 165",
-        status=RoomStatus.OPEN,
-        reason=None,
-        market={},
-        resolve="touch",
-        host_id=PlayerId(1),
-        min_players=2,
-        players=2,
-        pools={Side.YES: yes, Side.NO: no},
-        dividend={},
-        prices=[],
-        outcome=None,
-        created_at=NOW,
-        locks_at=NOW,
-        settles_at=NOW,
-        settled_at=None,
-        terms={},
-    )
+def test_a_course_is_the_share_of_yes_after_each_step() -> None:
+    course = [PoolPoint(NOW, 0, 10), PoolPoint(NOW + timedelta(seconds=4), 30, 10)]
 
+    shares = course_json(course)
 
-def test_a_course_begins_with_the_first_bet_and_keeps_what_changed() -> None:
-    courses, room = Courses(), a_room()
-    assert courses.note(room, NOW) == []
-    for second in range(5):
-        courses.note(a_room(yes=1, no=1), NOW + timedelta(seconds=second))
-
-    course = courses.note(a_room(yes=3, no=1), NOW + timedelta(seconds=9))
-
-    shares = [share for _, share in course]
-    assert shares == [5000, 5000, 7500]
-    assert course[1][0] - course[0][0] == 4000
-
-
-def test_courses_are_bounded_in_points_and_in_rooms() -> None:
-    courses = Courses()
-    for step in range(5000):
-        course = courses.note(a_room(yes=step + 1, no=5000), NOW + timedelta(seconds=step))
-    ends = (course[0][1], course[-1][1])
-    for number in range(2, 2 + Courses.MOST_COURSES):
-        courses.note(a_room(number, yes=1), NOW)
-
-    assert len(course) <= Courses.MOST_POINTS
-    assert ends == (1, 5000)
-    assert len(courses.note(a_room(yes=1), NOW)) == 1
-
-
-def test_an_ended_rooms_course_stays_as_it_was() -> None:
-    courses = Courses()
-    courses.note(a_room(yes=1, no=1), NOW)
-
-    ended = replace(a_room(yes=9, no=1), status=RoomStatus.SETTLED)
-
-    assert [share for _, share in courses.note(ended, NOW)] == [5000]
+    assert [share for _, share in shares] == [0, 7500]
+    assert shares[1][0] - shares[0][0] == 4000

@@ -1,6 +1,6 @@
 """The face of parimutuel: open a room, bet, look, void. One aggregate: the room."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -151,6 +151,15 @@ class QuoteView:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolPoint:
+    """What both pools held at an instant, in lamports."""
+
+    at: Instant
+    yes: int
+    no: int
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What settling a room would do now, for each outcome that it may still have."""
 
@@ -206,6 +215,12 @@ class Rooms(Protocol):
 
     async def quote(self, room: RoomId, side: Side, stake: int) -> QuoteView:
         """Quote a stake. Refuses E-ROOM-UNKNOWN, E-BET-LOCKED, E-STAKE."""
+        ...
+
+    async def pool_courses(
+        self, rooms: Collection[RoomId], points: int
+    ) -> dict[RoomId, list[PoolPoint]]:
+        """Tell how the rooms' pools grew, in at most ``points`` steps from creation to lock."""
         ...
 
     async def bets(self, player: PlayerId, before: BetId | None, limit: int) -> list[OwnBet]:

@@ -1,6 +1,6 @@
 """Rooms, quotes, own bets and settlements as people see them: SQL to views."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from rooms.contexts.oracle.api import Newest, Oracle
 from rooms.contexts.parimutuel.api import (
     OwnBet,
     PendingVoid,
+    PoolPoint,
     PriceView,
     RoomStatus,
     RoomView,
@@ -97,6 +98,33 @@ class RoomQueries:
             transition = Transition(RoomStatus(move["status"]), move["at"], move["cause"])
             life.setdefault(move["room_id"], []).append(transition)
         return [_view(row, newest, life.get(row["id"], [])) for row in rows]
+
+    async def pool_courses(
+        self, tx: Tx, rooms: Collection[RoomId], points: int
+    ) -> dict[RoomId, list[PoolPoint]]:
+        """Sum each room's bets in equal steps of time, then add the steps up."""
+        rows = await tx.fetch(
+            """
+            SELECT bet.room_id, max(bet.accepted_at) AS at,
+                   coalesce(sum(bet.stake) FILTER (WHERE bet.side = 'YES'), 0)::bigint AS yes,
+                   coalesce(sum(bet.stake) FILTER (WHERE bet.side = 'NO'), 0)::bigint AS no
+            FROM parimutuel.bets AS bet
+            JOIN parimutuel.rooms AS room ON room.id = bet.room_id
+            WHERE bet.room_id = ANY ($1)
+            GROUP BY bet.room_id, width_bucket(
+                extract(epoch FROM bet.accepted_at), extract(epoch FROM room.created_at),
+                extract(epoch FROM room.locks_at), $2)
+            ORDER BY bet.room_id, at
+            """,
+            list(rooms),
+            points,
+        )
+        courses: dict[RoomId, list[PoolPoint]] = {room: [] for room in rooms}
+        for row in rows:
+            course = courses[row["room_id"]]
+            last = course[-1] if course else PoolPoint(row["at"], 0, 0)
+            course.append(PoolPoint(row["at"], last.yes + row["yes"], last.no + row["no"]))
+        return courses
 
     async def bets(
         self, tx: Tx, player: PlayerId, before: BetId | None, limit: int

@@ -17,6 +17,7 @@ from rooms.platform.database import Database, Tx
 # Without letters and digits that are read for one another.
 ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_LENGTH: Final = 8
+LARGEST_AMOUNT: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,18 @@ class ReferralService:
     async def _uplines(self, tx: Tx, referrer: str | None) -> tuple[AccountId | None, ...]:
         if referrer is None:
             return (None, None, None)
-        found = await self.storage.member_by_code(tx, referrer.strip().upper())
+        code = referrer.strip().upper()
+        written = code.isascii() and code.isalnum()
+        found = await self.storage.member_by_code(tx, code) if written else None
         if found is None:
             raise Refusal("E-REFERRER", referrer=referrer[:40])
         return (found.account_id, *found.uplines[:2])
 
     async def _fund(self, tx: Tx, player: PlayerId, fund: Money) -> None:
+        if not 0 < fund.units <= LARGEST_AMOUNT:
+            raise Refusal(
+                "E-AMOUNT", why="play money is a positive amount that an account can hold"
+            )
         account = await self.ledger.open_account(tx, fund.asset, PLAYER, str(player))
         world = await self.ledger.open_account(tx, fund.asset, WORLD, "play")
         ref = f"player:{player}"

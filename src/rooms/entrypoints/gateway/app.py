@@ -47,7 +47,7 @@ def build_app(gateway: Gateway) -> Front:
     Whoever serves it calls its ``close`` before waiting for open answers to end.
     """
     assert not gateway.sandbox or gateway.token_key, "the sandbox makes tokens with a key"
-    live = Live(gateway.rooms, gateway.doorbell)
+    live = Live(gateway.rooms, gateway.doorbell, gateway.clock, gateway.sandbox)
     app = Litestar(
         [*ROUTES, *(SANDBOX if gateway.sandbox else ()), *live.routes()],
         state=State({"gateway": gateway}),

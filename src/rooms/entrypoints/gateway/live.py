@@ -19,7 +19,7 @@ from rooms.entrypoints.gateway.calls import room_id
 from rooms.entrypoints.gateway.pagefiles import file_routes
 from rooms.entrypoints.gateway.snapshots import Snapshots
 from rooms.kernel.ids import RoomId
-from rooms.platform.clock import SystemClock
+from rooms.kernel.time import Clock
 from rooms.platform.doorbell import Doorbell
 
 
@@ -29,13 +29,15 @@ class Live:
 
     rooms: Rooms
     doorbell: Doorbell
+    clock: Clock
+    sandbox: bool
     _snapshots: Snapshots = field(init=False)
     _broadcasts: dict[RoomId | None, Broadcast] = field(default_factory=dict)
     _tasks: dict[RoomId | None, asyncio.Task[None]] = field(default_factory=dict)
     _closed: bool = False
 
     def __post_init__(self) -> None:
-        self._snapshots = Snapshots(self.rooms, SystemClock())
+        self._snapshots = Snapshots(self.rooms, self.clock, self.sandbox)
 
     def close(self) -> None:
         """End every open stream, and each new one at once; call it before waiting for them."""
@@ -87,11 +89,6 @@ class Live:
             return _events(self.listen(known.id))
 
         return [*file_routes(), live_house, live_room]
-
-
-def page_routes(rooms: Rooms, doorbell: Doorbell) -> list[HTTPRouteHandler]:
-    """Give the page's handlers to one who has no need of ``Live.close``."""
-    return Live(rooms, doorbell).routes()
 
 
 def _events(stream: AsyncIterator[bytes]) -> Stream:

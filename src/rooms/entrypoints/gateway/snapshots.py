@@ -7,63 +7,29 @@ from typing import Any, Final
 
 import msgspec
 
-from rooms.contexts.parimutuel.api import Rooms, RoomStatus, RoomView
+from rooms.contexts.parimutuel.api import PoolPoint, Rooms, RoomStatus, RoomView
 from rooms.entrypoints.gateway.answers import room_json
 from rooms.entrypoints.gateway.broadcast import Snapshot
 from rooms.kernel.ids import RoomId
 from rooms.kernel.time import EPOCH, Clock, Instant, rfc3339, to_millis
-from rooms.proof.pool import Side
 
 # In the order of a room's life: one that moves on between two reads is seen twice, never missed.
 IN_PLAY: Final = (RoomStatus.QUEUING, RoomStatus.OPEN, RoomStatus.LOCKED, RoomStatus.SETTLING)
 ENDED: Final = (RoomStatus.SETTLED, RoomStatus.VOIDED)
 MOST_ROOMS: Final = 48
 MOST_RESULTS: Final = 12
+MOST_POINTS: Final = 60
 LOOK_BACK_EVERY: Final = timedelta(seconds=10)
 NOT_ON_A_CARD: Final = frozenset({"terms", "transitions"})
 
 
-class Courses:
-    """How each room's pools went: the YES share in basis points over time, while it was watched.
-
-    Bounded: a long course keeps every second point, and the room longest unseen is forgotten.
-    """
-
-    MOST_POINTS: Final = 120
-    MOST_COURSES: Final = 400
-
-    def __init__(self) -> None:
-        self._courses: dict[RoomId, list[tuple[int, int]]] = {}
-
-    def note(self, view: RoomView, now: Instant) -> list[tuple[int, int]]:
-        """Take in a room's pools; give its course as (Unix milliseconds, share)."""
-        course = self._courses.pop(view.id, [])
-        self._courses[view.id] = course
-        if len(self._courses) > self.MOST_COURSES:
-            del self._courses[next(iter(self._courses))]
-        handle = view.pools[Side.YES] + view.pools[Side.NO]
-        if handle and view.status not in ENDED:
-            _extend(course, to_millis(now), view.pools[Side.YES] * 10_000 // handle)
-        if len(course) > self.MOST_POINTS:
-            del course[1:-1:2]
-        return course
-
-
-def _extend(course: list[tuple[int, int]], at: int, share: int) -> None:
-    """Add a point; a share that stays needs only its first and its latest one."""
-    if len(course) > 1 and course[-1][1] == course[-2][1] == share:
-        course[-1] = (at, share)
-    else:
-        course.append((at, share))
-
-
 @dataclass(slots=True)
 class Snapshots:
-    """Makes what is shown; remembers courses and results, which do not change, between two."""
+    """Makes what is shown; remembers results, which do not change, between two."""
 
     rooms: Rooms
     clock: Clock
-    _courses: Courses = field(default_factory=Courses)
+    sandbox: bool
     _playing: set[RoomId] = field(default_factory=set)
     _results: dict[RoomId, dict[str, Any]] = field(default_factory=dict)
     _looked_back: Instant = EPOCH
@@ -76,11 +42,16 @@ class Snapshots:
         now = self.clock.now()
         await self._look_back(found.keys(), now)
         playing = sorted(found.values(), key=_next_event)
+        shown = playing[:MOST_ROOMS]
+        courses = await self.rooms.pool_courses([view.id for view in shown], MOST_POINTS)
         return Snapshot(
             {
                 "now": rfc3339(now),
+                "sandbox": self.sandbox,
                 "playing": len(playing),
-                "rooms": [self._card(view, now) for view in playing[:MOST_ROOMS]],
+                "rooms": [
+                    _brief(view) | {"course": course_json(courses[view.id])} for view in shown
+                ],
                 "results": list(self._results.values()),
             }
         )
@@ -89,17 +60,16 @@ class Snapshots:
         """Show one room with its life, and how it was settled once it has ended."""
         view, now = await self.rooms.room(room), self.clock.now()
         ended = view.status in ENDED
+        course = (await self.rooms.pool_courses([room], MOST_POINTS))[room]
         return Snapshot(
             {
                 "now": rfc3339(now),
-                "room": _json(view) | {"course": self._courses.note(view, now)},
+                "sandbox": self.sandbox,
+                "room": _json(view) | {"course": course_json(course)},
                 "settlement": await self.rooms.settlement(room) if ended else None,
             },
             final=ended,
         )
-
-    def _card(self, view: RoomView, now: Instant) -> dict[str, Any]:
-        return _brief(view) | {"course": self._courses.note(view, now)}
 
     async def _look_back(self, playing: Iterable[RoomId], now: Instant) -> None:
         """Take in rooms that ended: at once those seen playing, the others after a while."""
@@ -123,6 +93,11 @@ class Snapshots:
             for name in ("outcome", "reason", "trigger", "t_hit", "handle", "winning", "takeout")
         }
         return _brief(view) | {"settlement": summary}
+
+
+def course_json(course: list[PoolPoint]) -> list[tuple[int, int]]:
+    """Show the YES share in basis points over time (Unix milliseconds)."""
+    return [(to_millis(point.at), point.yes * 10_000 // (point.yes + point.no)) for point in course]
 
 
 def _json(view: RoomView) -> dict[str, Any]:

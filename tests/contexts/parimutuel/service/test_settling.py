@@ -287,6 +287,7 @@ async def test_a_consensus_within_the_grace_period_settles_however_late_it_is_he
     house: House,
 ) -> None:
     room, placed = await a_locked_room(house)
+    await house.let_pass_for(room, timedelta(minutes=16))
     settles_at = (await house.rooms.room(room)).settles_at
     tick = await house.look("170", at=settles_at + timedelta(minutes=15))
     await house.oracle.tell_closed(room, [tick], met=True)

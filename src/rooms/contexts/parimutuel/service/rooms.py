@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from rooms.contexts.parimutuel.api import (
     OpenRoom,
     OwnBet,
     PlaceBet,
+    PoolPoint,
     Preview,
     QuoteView,
     RoomStatus,
@@ -95,6 +96,13 @@ class RoomsService:
         offered = quote(stake, side, view.pools[Side.YES], view.pools[Side.NO], terms)
         return QuoteView(side, stake, offered.dividend, offered.payout)
 
+    async def pool_courses(
+        self, rooms: Collection[RoomId], points: int
+    ) -> dict[RoomId, list[PoolPoint]]:
+        """Tell how the rooms' pools grew."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.pool_courses(tx, rooms, points)
+
     async def bets(self, player: PlayerId, before: BetId | None, limit: int) -> list[OwnBet]:
         """List a player's own bets."""
         async with self.database.snapshot() as tx:
@@ -107,10 +115,11 @@ class RoomsService:
 
     async def settlement_file(self, room: RoomId) -> AsyncIterator[bytes]:
         """Stream the file of ``rooms verify room``, a line at a time."""
+        # A slow reader must not keep a connection: the lines are read before the first is sent.
         async with self.database.snapshot() as tx:
-            yield rfc8785.dumps(await self._head(tx, room)) + b"\n"
-            for line in await self._bet_lines(tx, room):
-                yield rfc8785.dumps(line) + b"\n"
+            lines = [await self._head(tx, room), *await self._bet_lines(tx, room)]
+        for line in lines:
+            yield rfc8785.dumps(line) + b"\n"
 
     async def _head(self, tx: Tx, room: RoomId) -> dict[str, Any]:
         head = head_json(_head(await self.files.head(tx, room)))

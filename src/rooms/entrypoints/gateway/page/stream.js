@@ -40,6 +40,7 @@ export function follow(url, show, { missing = async () => false } = {}) {
     heard = Date.now();
     setClock(snapshot.now);
     asOf = serverNow();
+    document.getElementById("ribbon").hidden = !snapshot.sandbox;
     done = show(snapshot) === true;
     document.body.removeAttribute("data-lost");
     state(done ? "final" : "live", done ? "Final" : "Live");
