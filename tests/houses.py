@@ -198,7 +198,9 @@ class House:
         await self.clock.tick()
         return await self.rooms.room(room)
 
-    async def let_pass(self, room: RoomId, *, until: str, more: timedelta = timedelta()) -> None:
+    async def let_pass(
+        self, room: RoomId, *, until: str, more: timedelta = timedelta()
+    ) -> timedelta:
         """Let time pass for one room until its ``locks_at`` or ``settles_at`` (and ``more``).
 
         The database's clock cannot be set, so everything that has happened in the room is moved
@@ -210,10 +212,10 @@ class House:
                 f"WHERE id = $1",
                 room,
             )
-        await self.let_pass_for(room, passed + more)
+        return await self.let_pass_for(room, passed + more)
 
-    async def let_pass_for(self, room: RoomId, passed: timedelta) -> None:
-        """Move everything that has happened in a room into the past."""
+    async def let_pass_for(self, room: RoomId, passed: timedelta) -> timedelta:
+        """Move everything that has happened in a room into the past; give by how much."""
         whole = passed - passed % timedelta(milliseconds=1) + timedelta(milliseconds=1)
         async with self.owner.transaction() as tx:
             for table, key, columns in HAPPENED:
@@ -223,6 +225,7 @@ class House:
                     f"room:{room}" if key == "subject" else room,
                     whole,
                 )
+        return whole
 
     async def date_bet(self, bet: BetId, at: Instant) -> None:
         """Let a bet have been accepted at this instant: only the owner of the tables can."""

@@ -14,7 +14,7 @@ from rooms.entrypoints.money_text import sol_text
 
 SOURCES: Final = Path(__file__).parents[2] / "src" / "rooms"
 CODE: Final = re.compile(r"E(-[A-Z]+)+")
-STATUSES: Final = {400, 401, 404, 405, 409, 413, 415, 422, 429, 500, 503}
+STATUSES: Final = {400, 401, 404, 405, 409, 413, 422, 429, 500, 503}
 
 
 def codes_in(source: str) -> Iterator[str]:

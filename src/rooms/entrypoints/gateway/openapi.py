@@ -19,7 +19,7 @@ Json = dict[str, Any]
 REF: Final = "#/components/schemas/{name}"
 ALWAYS: Final = ("E-RATE", "E-BUG")
 COMMAND: Final = (
-    *("E-KEY-MISSING", "E-KEY-FORM", "E-KEY-REUSED", "E-INPUT", "E-MEDIA-TYPE", "E-TOO-LARGE"),
+    *("E-KEY-MISSING", "E-KEY-FORM", "E-KEY-REUSED", "E-INPUT", "E-TOO-LARGE"),
     "E-UNKNOWN",
 )
 ABOUT: Final = (
