@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from rooms.contexts.oracle.api import Newest, Priced
-from rooms.contexts.oracle.domain import quorum_problems
 from rooms.kernel.time import rfc3339
-from rooms.platform.settings import OracleSettings, Sources
 from rooms.proof.condition import MarketType
 from tests.contexts.oracle.conftest import COINS, Rig, coin, oracle_settings
 from tests.contracts.outside import MINT
@@ -116,20 +114,3 @@ async def test_the_monitor_asks_once_for_what_several_rooms_need(rig: Rig) -> No
     await rig.tick()
 
     assert await rig.count("observations") == before + 1
-
-
-def test_the_sources_in_use_by_default_can_reach_every_quorum() -> None:
-    assert quorum_problems(OracleSettings()) == []
-
-
-def test_two_sources_of_one_origin_count_once_towards_a_quorum() -> None:
-    usual = Sources()
-    sources = Sources(
-        binance=usual.binance.model_copy(update={"url": ""}),
-        coindesk=usual.coindesk.model_copy(update={"url": ""}),
-        pyth=usual.pyth.model_copy(update={"origin": "kraken"}),
-    )
-
-    (problem,) = quorum_problems(OracleSettings(sources=sources))
-    assert "needs 3 independent origins" in problem
-    assert "have 2 (coinbase, kraken)" in problem

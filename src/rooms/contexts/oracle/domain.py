@@ -169,17 +169,3 @@ def rules(settings: OracleSettings, kind: MarketType) -> Rules:
             name: source.max_age for name, source in settings.sources.enabled(ROLES[kind]).items()
         },
     )
-
-
-def quorum_problems(settings: OracleSettings) -> list[str]:
-    """Say in a sentence each why prices can never be agreed on; nothing where they can."""
-    problems = []
-    for kind, role in ROLES.items():
-        quorum, sources = rules(settings, kind).quorum, settings.sources.enabled(role)
-        origins = sorted({source.origin for source in sources.values()})
-        if len(origins) < quorum:
-            problems.append(
-                f"A {role}'s price needs {quorum} independent origins, but the {role} sources "
-                f"in use have {len(origins)} ({', '.join(origins) or 'none'})."
-            )
-    return problems
