@@ -5,12 +5,17 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from rooms.cli.failures import tell
 from rooms.cli.main import COMMANDS, run
-from rooms.cli.output import confirm
+from rooms.cli.output import confirm, report
+from rooms.contexts.parimutuel.api import RoomStatus, VoidRequest
+from rooms.kernel.ids import RoomId
+from rooms.kernel.refusal import Refusal
 from rooms.platform.problem import Problem
 from tests.cli.conftest import Rooms
 
@@ -62,6 +67,41 @@ def test_a_usage_error_is_code_2_and_says_what_to_do(rooms: Rooms, arguments: li
     assert ended.returncode == 2
     assert ended.stderr.endswith(f"Next: rooms {arguments[0]} --help\n")
     assert "Traceback" not in ended.stderr
+
+
+def test_a_port_that_does_not_exist_is_a_usage_error(rooms: Rooms) -> None:
+    for arguments in (
+        ["up", "--port", "65536"],
+        ["up", "--sandbox-port", "-1"],
+        ["run", "gateway", "--port", "99999"],
+        ["doctor", "--port", "99999"],
+    ):
+        ended = rooms(*arguments)
+        assert ended.returncode == 2
+        assert "Traceback" not in ended.stderr
+
+
+def test_a_refusal_is_told_in_the_words_of_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    refusal = Refusal("E-VOID-LATE", room=7, status=RoomStatus.VOIDED)
+    assert tell(refusal, "rooms room") == 1
+    assert capsys.readouterr().err == (
+        "E-VOID-LATE: It is too late to void this room. An administrator's void comes before "
+        "the room's settle time and its outcome. The room is VOIDED.\n"
+        "Next: Let the outcome stand.\n"
+    )
+
+
+def test_explain_takes_the_options_that_every_command_takes(rooms: Rooms) -> None:
+    ended = rooms("explain", "E-DEPTH", "--data", "elsewhere", "--json")
+    assert json.loads(ended.stdout)["code"] == "E-DEPTH"
+
+
+def test_times_in_json_have_milliseconds(capsys: pytest.CaptureFixture[str]) -> None:
+    at = datetime(2026, 11, 20, 15, 0, 0, 120_000, tzinfo=UTC)
+    report({"moves": [VoidRequest(RoomId(7), 2, at)]}, lambda _: None, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "moves": [{"room_id": 7, "asked_by": 2, "effective_at": "2026-11-20T15:00:00.120Z"}]
+    }
 
 
 def test_a_problem_is_one_sentence_its_next_step_and_its_code(rooms: Rooms) -> None:

@@ -11,6 +11,8 @@ from rooms.kernel.event import Fact
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Unavailable
 from rooms.platform.doorbell import Doorbell
+from rooms.platform.postgres import Dsn
+from tests.entrypoints.cut_wire import End, wire_to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +118,25 @@ async def test_a_connection_that_the_server_ended_is_an_absent_server_and_is_rep
             await tx.value("SELECT pg_terminate_backend(pg_backend_pid())")
 
     assert await hosts(database) == []
+
+
+async def test_a_servers_last_words_in_the_middle_of_a_transaction_are_an_absent_server(
+    dsn: Dsn, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # They come a moment before the end of the connection itself; here the end never comes.
+    monkeypatch.setattr(End, "connection_lost", lambda *_: None)
+    async with wire_to(dsn.app) as wire:
+        far = Database(wire.url, Doorbell(), size=1)
+        await far.open()
+
+        async def refuse_meanwhile() -> None:
+            async with far.transaction() as tx:
+                pid = await tx.value("SELECT pg_backend_pid()")
+                async with database.transaction() as near:
+                    await near.execute("SELECT pg_terminate_backend($1, 10000)", pid)
+                raise Refusal("E-ANY")
+
+        with pytest.raises(Unavailable):
+            await refuse_meanwhile()
+        wire.cut()
+        await far.close()

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from rooms.cli.findings import Finding, database, disk, feeds, ports
-from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, progress, report
+from rooms.cli.output import DEFAULT_DATA, LAST_PORT, DataOption, JsonOption, progress, report
 from rooms.platform.filelock import up_process
 from rooms.platform.problem import ExitCode
 from rooms.platform.settings import load, sandbox_overrides
@@ -22,8 +22,10 @@ def doctor(
     *,
     data: DataOption = DEFAULT_DATA,
     host: Annotated[str, typer.Option(help="The address that `rooms up` binds to.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port of `rooms up`.")] = 8600,
-    sandbox_port: Annotated[int, typer.Option(help="Its sandbox's port.")] = 8601,
+    port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="The port of `rooms up`.")] = 8600,
+    sandbox_port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Its sandbox's port.")
+    ] = 8601,
     token: Annotated[str | None, typer.Option(help="A mint to ask token sources for.")] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rooms.cli.output import JsonOption, report, table
+from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, report, table
 from rooms.entrypoints.catalogue import Entry, catalogue, nearest
 from rooms.platform.problem import ExitCode, Problem
 
@@ -16,9 +16,11 @@ app = typer.Typer(help="What a code means, and what to do.")
 def explain(
     code: Annotated[str | None, typer.Argument(help="A code; without one, all are listed.")] = None,
     *,
+    data: DataOption = DEFAULT_DATA,
     as_json: JsonOption = False,
 ) -> None:
     """Explain a code such as E-BET-LOCKED."""
+    del data  # as every command takes it; no house is asked
     if code is None:
         _list(as_json=as_json)
         return
@@ -34,9 +36,9 @@ def explain(
     def in_words(console: Console) -> None:
         console.print(table((entry.code, words.title), rows))
 
-    data = {"code": entry.code, "status": entry.status, "title": words.title}
+    named = {"code": entry.code, "status": entry.status, "title": words.title}
     texts = {"detail": words.detail, "money": words.money, "next": words.next}
-    report(data | texts, in_words, as_json=as_json)
+    report(named | texts, in_words, as_json=as_json)
 
 
 def _list(*, as_json: bool) -> None:

@@ -5,6 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from rooms.entrypoints.catalogue import catalogue
 from rooms.kernel.refusal import Refusal
 from rooms.platform.examination import NO_DATABASE, no_database
 from rooms.platform.problem import ExitCode, Problem
@@ -19,7 +20,8 @@ def tell(error: BaseException, command: str) -> int | None:
             _say(error.message, error.next_step)
             return error.exit_code
         case Refusal():
-            _say(f"Refused: {error}.", f"rooms explain {error.code}")
+            words = catalogue()[error.code].words(error.data)
+            _say(f"{error.code}: {words.title}. {words.detail}", words.next)
             return ExitCode.FAILED
         case TyperException():
             _say(error.format_message(), f"{command} --help")

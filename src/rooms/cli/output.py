@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rooms.kernel.time import rfc3339
 from rooms.platform.problem import ExitCode, Problem
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
@@ -18,6 +20,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show it; change nothing.")]
 DEFAULT_DATA = Path(".rooms")
+LAST_PORT = 65535
 _UNBOUNDED = 10_000
 
 
@@ -27,10 +30,23 @@ def report(data: object, human: Callable[[Console], None], *, as_json: bool) -> 
     ``data`` is made of dataclasses, lists, mappings, text, numbers; a Decimal becomes text.
     """
     if as_json:
-        sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(_timed(data)).decode() + "\n")
         return
     # Only a terminal has a width; what is piped on keeps each row on one line.
     human(Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED))
+
+
+def _timed(data: object) -> object:
+    """Write every time as everywhere else: RFC 3339 with milliseconds."""
+    match msgspec.to_builtins(data, builtin_types=(datetime,)):
+        case datetime() as at:
+            return rfc3339(at)
+        case dict() as named:
+            return {name: _timed(value) for name, value in named.items()}
+        case list() | tuple() as listed:
+            return [_timed(value) for value in listed]
+        case plain:
+            return plain
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -119,10 +119,14 @@ def void(
         return await house.rooms.request_void(RoomId(room), staff, reason)
 
     asked = ask_house(data, ask)
-    words = (
-        f"Asked. A second administrator has to ask too: rooms room void {room} --reason ..."
-        if asked.effective_at is None
-        else f"Two asked. The void takes effect at {rfc3339(asked.effective_at)} "
-        "unless the outcome comes first."
-    )
-    report(asked, lambda console: console.print(words), as_json=as_json)
+    report(asked, lambda console: console.print(_void_words(asked)), as_json=as_json)
+
+
+def _void_words(asked: VoidRequest) -> str:
+    if asked.asked_by == 1:
+        again = f"rooms room void {asked.room_id} --reason ..."
+        return f"Asked. A second administrator has to ask too: {again}"
+    if asked.effective_at is None:
+        return "Noted. Two had asked before, and their delay runs already."
+    at = rfc3339(asked.effective_at)
+    return f"Two asked. The void takes effect at {at} unless the outcome comes first."

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, report
+from rooms.cli.output import DEFAULT_DATA, LAST_PORT, DataOption, JsonOption, report
 from rooms.platform import migrate
 from rooms.platform.postgres import use_database
 from rooms.platform.problem import ExitCode, Problem
@@ -27,7 +27,9 @@ _LISTED = "; ".join(f"{name}: {PURPOSES[name]}" for name in MODULES)
 def start(
     modules: Annotated[list[str], typer.Argument(help=_LISTED)],
     *,
-    port: Annotated[int, typer.Option(help="Where the gateway answers.")] = 8600,
+    port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Where the gateway answers.")
+    ] = 8600,
     host: Annotated[str, typer.Option(help="The address the gateway binds to.")] = "127.0.0.1",
     data: DataOption = DEFAULT_DATA,
     as_json: JsonOption = False,

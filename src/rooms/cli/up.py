@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, progress, report, table
+from rooms.cli.output import (
+    DEFAULT_DATA,
+    LAST_PORT,
+    DataOption,
+    JsonOption,
+    progress,
+    report,
+    table,
+)
 from rooms.platform import migrate
 from rooms.platform.datafolder import open_data_folder
 from rooms.platform.filelock import hold_up_lock
@@ -22,8 +30,12 @@ app = typer.Typer(help="Start the house with its database, the sandbox and robot
 @app.command()
 def start(
     *,
-    port: Annotated[int, typer.Option(help="Where players reach the house.")] = 8600,
-    sandbox_port: Annotated[int, typer.Option(help="Where the play feeds answer.")] = 8601,
+    port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Where players reach the house.")
+    ] = 8600,
+    sandbox_port: Annotated[
+        int, typer.Option(min=0, max=LAST_PORT, help="Where the play feeds answer.")
+    ] = 8601,
     host: Annotated[str, typer.Option(help="The address to bind to.")] = "127.0.0.1",
     data: DataOption = DEFAULT_DATA,
     robots: Annotated[int, typer.Option(min=0, max=200, help="How many robots play.")] = 20,

@@ -33,6 +33,8 @@ Unavailable: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # What rolling back raises where the server has ended the connection between two statements.
+    asyncpg.InternalClientError,
 )
 
 

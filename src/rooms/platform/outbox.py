@@ -59,33 +59,41 @@ class Delivery:
         return handled
 
     async def _due(self, tx: Tx) -> list[Row]:
-        kinds = {kind.__name__ for kind in self.consumer.reactions}
+        kinds, resting = [kind.__name__ for kind in self.consumer.reactions], self._still_resting()
         await tx.execute(
             "INSERT INTO platform.cursors (consumer, txid) "
             "SELECT $1, '0'::xid8 ON CONFLICT DO NOTHING",
             self.consumer.name,
         )
+        final = await tx.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+        # A walk along the index for each kind, however many other facts there are.
         due = await tx.fetch(
             """
-            SELECT fact.id, fact.txid::text AS txid, fact.kind, fact.body
-            FROM platform.outbox AS fact
-            JOIN platform.cursors AS place ON place.consumer = $1
-            WHERE fact.txid >= place.txid AND fact.kind = ANY ($2)
-              AND NOT EXISTS (
-                SELECT FROM platform.inbox AS seen
-                WHERE seen.consumer = $1 AND seen.fact_id = fact.id
-              )
-              AND fact.id <> ALL ($4)
+            SELECT fact.id, fact.kind, fact.body
+            FROM unnest($2::text[]) AS wanted (kind)
+            CROSS JOIN LATERAL (
+                SELECT told.id, told.txid, told.kind, told.body
+                FROM platform.outbox AS told
+                WHERE told.kind = wanted.kind
+                  AND told.txid >= (SELECT txid FROM platform.cursors WHERE consumer = $1)
+                  AND told.id <> ALL ($4)
+                  AND NOT EXISTS (
+                    SELECT FROM platform.inbox AS seen
+                    WHERE seen.consumer = $1 AND seen.fact_id = told.id
+                  )
+                ORDER BY told.txid, told.id
+                LIMIT $3
+            ) AS fact
             ORDER BY fact.txid, fact.id
             LIMIT $3
             """,
             self.consumer.name,
-            list(kinds),
+            kinds,
             BATCH,
-            self._still_resting(),
+            resting,
         )
-        if not due:
-            await self._advance(tx)
+        if not due and not resting:
+            await self._advance(tx, final)
         return due
 
     def _still_resting(self) -> list[int]:
@@ -93,25 +101,13 @@ class Delivery:
         self._resting = {fact: until for fact, until in self._resting.items() if until > now}
         return list(self._resting)
 
-    async def _advance(self, tx: Tx) -> None:
-        """Nothing is due: step up to the oldest transaction that may still write facts."""
+    async def _advance(self, tx: Tx, final: str) -> None:
+        """Nothing is due: step up to the oldest transaction that was running before the look."""
         await tx.execute(
-            """
-            UPDATE platform.cursors AS place
-            SET txid = pg_snapshot_xmin(pg_current_snapshot())
-            WHERE consumer = $1 AND txid < pg_snapshot_xmin(pg_current_snapshot())
-              AND NOT EXISTS (
-                SELECT FROM platform.outbox AS fact
-                WHERE fact.txid >= place.txid AND fact.kind = ANY ($2)
-                  AND fact.txid < pg_snapshot_xmin(pg_current_snapshot())
-                  AND NOT EXISTS (
-                    SELECT FROM platform.inbox AS seen
-                    WHERE seen.consumer = $1 AND seen.fact_id = fact.id
-                  )
-              )
-            """,
+            "UPDATE platform.cursors SET txid = $2::text::xid8 "
+            "WHERE consumer = $1 AND txid < $2::text::xid8",
             self.consumer.name,
-            [kind.__name__ for kind in self.consumer.reactions],
+            final,
         )
 
     async def _deliver(self, row: Row) -> bool:

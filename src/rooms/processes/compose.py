@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -60,7 +61,8 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 http,
                 settings.oracle,
                 clock=clock,
-                holder=f"{socket.gethostname()}:{os.getpid()}",
+                # Processes in containers may well share the host's name and a number.
+                holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
             )
             referral = referral_module(
                 database,

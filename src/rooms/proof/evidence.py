@@ -13,7 +13,9 @@ from rooms.proof.findings import Findings, Report
 from rooms.proof.pool import Fees, Side, fees, identity, payout, terms_problem
 from rooms.proof.rederive import (
     check_observations,
+    check_order,
     check_trigger,
+    decided_in_time,
     decided_outcome,
     expected_cutoff,
     room_problem,
@@ -143,6 +145,7 @@ def _check_decision(findings: Findings, head: Head, sums: Sums) -> None:
         findings.note("trigger", wrong)
         return
     check_observations(findings, head)
+    check_order(findings, head)
     if head.reason in WITHOUT_DECISION:
         findings.expect("trigger", "t_hit", says=head.t_hit, gives=None)
         findings.expect("trigger", "t_clear", says=head.t_clear, gives=None)
@@ -163,6 +166,8 @@ def _check_reason(findings: Findings, head: Head, sums: Sums) -> None:
         findings.note("reason", f"{sums.bets} players are enough")
     if head.reason in (None, "NO_WINNER") and few:
         findings.note("reason", f"{sums.bets} players are too few for a decision")
+    if head.reason in NOT_DERIVABLE and decided_in_time(head):
+        findings.note("reason", "the observations decide the room in time")
     if head.reason == "TARGET_MET_QUEUING":
         gives = decided_outcome(head)
         findings.expect("reason", "what came out while queuing", says=Side.YES, gives=gives)

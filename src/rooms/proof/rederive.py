@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from itertools import pairwise
+from typing import Final
 
 from rooms.kernel.time import Instant, rfc3339
 from rooms.proof.condition import (
@@ -21,7 +22,9 @@ from rooms.proof.consensus import NoConsensus, Observation, Quote, consensus
 from rooms.proof.findings import Findings
 from rooms.proof.pool import Side, cutoff
 from rooms.proof.roomfile import Head
-from rooms.proof.terms import BOUND_ROLE, ROLES, SourceTerms
+from rooms.proof.terms import BOUND_ROLE, ROLES, SourceTerms, settings_problem
+
+SUPPLIED: Final = frozenset({MarketType.TOKEN_MARKET_CAP})
 
 
 def check_observations(findings: Findings, head: Head) -> None:
@@ -40,6 +43,23 @@ def check_observations(findings: Findings, head: Head) -> None:
         known.add((tick, observation.asset))
 
 
+def check_order(findings: Findings, head: Head) -> None:
+    """Check that no consensus stands for two ticks: of each asset every tick was judged later.
+
+    A token's first is left out: it may have been asked for the room's creation, elsewhere.
+    """
+    judged: dict[str, list[tuple[int, Instant]]] = defaultdict(list)
+    for tick, observation in sorted(head.observations, key=lambda each: each[0]):
+        judged[observation.asset].append((tick, observation.judged_at))
+    kinds = {leaf.asset: leaf.type for leaf in leaves(_condition(head))}
+    for asset, kind in kinds.items():
+        told = judged[asset][1 if kind in SUPPLIED else 0 :]
+        for (before, earlier), (tick, later) in pairwise(told):
+            if tick > before and later <= earlier:
+                problem = f"{asset} at tick {tick} was not judged after tick {before}"
+                findings.note("consensus", problem)
+
+
 def check_trigger(findings: Findings, head: Head) -> None:
     """Derive outcome, trigger, t_hit, t_clear and cutoff again, and the grace period."""
     decided = _decide(head, _condition(head))
@@ -54,8 +74,14 @@ def check_trigger(findings: Findings, head: Head) -> None:
     t_hit, t_clear = (decision.t_hit, decision.t_clear) if stands else (None, None)
     findings.expect("trigger", "t_hit", says=head.t_hit, gives=t_hit)
     findings.expect("trigger", "t_clear", says=head.t_clear, gives=t_clear)
-    if at > head.room.settles_at + head.room.terms.settle_grace:
+    if at > _grace_over(head):
         findings.note("trigger", f"{rfc3339(at)} is after the grace period")
+
+
+def decided_in_time(head: Head) -> bool:
+    """Say whether the observations decide the room before its grace period is over."""
+    decided = _decide(head, _condition(head))
+    return decided is not None and decided[1] <= _grace_over(head)
 
 
 def decided_outcome(head: Head) -> Side | None:
@@ -77,11 +103,19 @@ def room_problem(head: Head) -> str | None:
         parse_market(head.room.market)
     except MarketProblem as problem:
         return f"the room's market has a wrong {problem.reason}"
+    if any(leaf.supply is None for leaf in leaves(_condition(head)) if leaf.type in SUPPLIED):
+        return "the supply of a token is not fixed"
     if head.room.resolve not in ("touch", "at_close"):
         return f"no room is resolved by {head.room.resolve}"
-    if head.room.terms.token_window <= timedelta():
-        return "the time-weighted median has no window"
-    return None
+    if not head.room.created_at < head.room.locks_at < head.room.settles_at:
+        return "betting does not end between the room's creation and its settle time"
+    if head.room.min_players < 1:
+        return "it needs no players"
+    return settings_problem(head.room.terms)
+
+
+def _grace_over(head: Head) -> Instant:
+    return head.room.settles_at + head.room.terms.settle_grace
 
 
 def _condition(head: Head) -> Condition:

@@ -63,6 +63,23 @@ class RoomTerms:
     oracle: OracleTerms
 
 
+def settings_problem(terms: RoomTerms) -> str | None:
+    """Say in words which of the terms no house can have set, if any; fees are pool.py's matter."""
+    oracle, nothing = terms.oracle, timedelta()
+    possible = {
+        "no number of confirmations": terms.confirmations >= 1,
+        "no quorum": min(oracle.quorum_coin, oracle.quorum_token) >= 1,
+        "no limit to the spread": all(
+            0 < spread < 1 for spread in (oracle.spread_coin, oracle.spread_token)
+        ),
+        "a time-weighted median without a window": terms.token_window > nothing,
+        "a period that ends before it begins": min(terms.past_post, terms.settle_grace) >= nothing,
+    }
+    return next(
+        (f"its terms have {problem}" for problem, good in possible.items() if not good), None
+    )
+
+
 def terms_json(terms: RoomTerms) -> dict[str, Any]:
     """Write the terms as they are stored and published; durations in milliseconds."""
     oracle = terms.oracle

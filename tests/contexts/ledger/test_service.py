@@ -12,6 +12,7 @@ from rooms.kernel.money import SOL
 from rooms.kernel.refusal import Refusal
 from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database, Tx
+from tests.platform.lock_waits import until_it_waits_for_a_lock
 
 SOON = timedelta(minutes=5)
 
@@ -182,6 +183,75 @@ async def test_a_hold_is_released_or_expires_and_can_no_longer_be_posted(
         async with database.transaction() as tx:
             await ledger.post_hold(tx, expiring, "late", [])
     await books_are_right(database)
+
+
+async def test_a_hold_that_is_posted_waits_for_its_accounts_in_the_order_of_every_journal(
+    database: Database, ledger: LedgerService
+) -> None:
+    async with database.transaction() as tx:
+        low, middle, high = [await funded(ledger, tx, owner, 1000) for owner in (1, 2, 3)]
+        hold = await ledger.reserve(
+            tx, "h", high, 500, ref="w", expires_at=SystemClock().now() + SOON
+        )
+
+    async def post_hold() -> None:
+        async with database.transaction() as tx:
+            movements = [Movement(high, -500, "w", "w"), Movement(low, 500, "w", "w")]
+            await ledger.post_hold(tx, hold, "p", movements)
+
+    async with database.transaction() as tx:
+        await pay(ledger, tx, "first", low, middle, 1)
+        posting = asyncio.create_task(post_hold())
+        await until_it_waits_for_a_lock(database)
+        await pay(ledger, tx, "second", middle, high, 1)
+    await posting
+
+    assert [b.posted for b in await ledger.balances(PlayerId(3))] == [501]
+    await books_are_right(database)
+
+
+async def test_holds_that_expire_wait_for_their_accounts_in_the_order_of_every_journal(
+    database: Database, ledger: LedgerService
+) -> None:
+    past = SystemClock().now() - SOON
+    async with database.transaction() as tx:
+        low, middle, high = [await funded(ledger, tx, owner, 1000) for owner in (1, 2, 3)]
+        for account in (high, low):
+            await ledger.reserve(tx, f"h{account}", account, 5, ref="w", expires_at=past)
+
+    async with database.transaction() as tx:
+        await pay(ledger, tx, "first", low, middle, 1)
+        expiring = asyncio.create_task(ledger.expire_holds())
+        await until_it_waits_for_a_lock(database)
+        await pay(ledger, tx, "second", middle, high, 1)
+
+    assert await expiring == 2
+    await books_are_right(database)
+
+
+async def test_releasing_a_hold_and_letting_another_of_the_account_expire_do_not_meet(
+    database: Database, ledger: LedgerService
+) -> None:
+    now = SystemClock().now()
+    async with database.transaction() as tx:
+        alice = await funded(ledger, tx, 1, 1000)
+        first, second = [
+            await ledger.reserve(tx, key, alice, 5, ref="w", expires_at=now - SOON)
+            for key in ("a", "b")
+        ]
+
+    async def release() -> bool:
+        async with database.transaction() as tx:
+            return await ledger.release(tx, second)
+
+    async with database.transaction() as tx:
+        assert await ledger.release(tx, first)
+        releasing = asyncio.create_task(release())
+        await until_it_waits_for_a_lock(database)
+        assert await ledger.release(tx, second)
+
+    assert not await releasing
+    assert [b.held for b in await ledger.balances(PlayerId(1))] == [0]
 
 
 @pytest.mark.parametrize("missing", [0, 10**12])

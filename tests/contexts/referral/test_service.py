@@ -65,7 +65,9 @@ async def test_play_money_that_no_account_can_hold_is_refused(house: House, amou
     assert await players(house) == 0
 
 
-@pytest.mark.parametrize("code", ["", "REF", "REFAAAAAAAA", "' OR 1=1 --", "x" * 5000, "REF\x00", "\ud800"])
+@pytest.mark.parametrize(
+    "code", ["", "REF", "REFAAAAAAAA", "' OR 1=1 --", "x" * 5000, "REF\x00", "\ud800"]
+)
 async def test_an_unknown_code_is_refused_and_nobody_joins(house: House, code: str) -> None:
     with pytest.raises(Refusal, match="E-REFERRER"):
         await sign_up(house, referrer=code)

@@ -76,7 +76,8 @@ class LedgerStorage:
     async def holds_to_expire(self, tx: Tx) -> list[HoldId]:
         rows = await tx.fetch(
             "SELECT id FROM ledger.holds "
-            "WHERE state = 'held' AND expires_at <= clock_timestamp() ORDER BY id LIMIT 500"
+            "WHERE state = 'held' AND expires_at <= clock_timestamp() "
+            "ORDER BY account_id, id LIMIT 500"
         )
         return [HoldId(row["id"]) for row in rows]
 

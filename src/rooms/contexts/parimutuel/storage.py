@@ -97,6 +97,7 @@ class RoomStorage:
 
     async def room_for_bet(self, tx: Tx, room: RoomId) -> Room | None:
         """Lock a room so that betting cannot close, while other bets go on."""
+        await self._stand_in_line(tx, room, "pg_advisory_xact_lock_shared")
         row = await tx.row(
             f"SELECT {ROOM_COLUMNS} FROM parimutuel.rooms WHERE id = $1 FOR KEY SHARE", room
         )
@@ -104,10 +105,17 @@ class RoomStorage:
 
     async def room_alone(self, tx: Tx, room: RoomId) -> Room | None:
         """Lock a room against everyone: a plain update would not wait for bets under way."""
+        await self._stand_in_line(tx, room, "pg_advisory_xact_lock")
         row = await tx.row(
             f"SELECT {ROOM_COLUMNS} FROM parimutuel.rooms WHERE id = $1 FOR UPDATE", room
         )
         return None if row is None else _room(row)
+
+    async def _stand_in_line(self, tx: Tx, room: RoomId, lock: str) -> None:
+        # The row's lock is the guard, but whoever shares one steps in front of a waiter who wants
+        # it alone: a stream of bets, refused ones too, would keep a room from ever closing. The
+        # database serves these locks in the order of arrival.
+        await tx.execute(f"SELECT {lock}(hashtextextended($1, 0))", f"room:{room}")
 
     async def move(
         self, tx: Tx, room: Room, status: RoomStatus, *, cause: str, at: Instant

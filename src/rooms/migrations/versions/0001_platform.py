@@ -15,7 +15,7 @@ CREATE TABLE platform.outbox (
     kind text NOT NULL,
     body jsonb NOT NULL
 );
-CREATE INDEX outbox_in_order ON platform.outbox (txid, id);
+CREATE INDEX outbox_in_order ON platform.outbox (kind, txid, id);
 
 CREATE TABLE platform.cursors (
     consumer text PRIMARY KEY,

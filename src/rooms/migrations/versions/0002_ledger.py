@@ -248,6 +248,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ended ledger.holds;
 BEGIN
+    -- The account before its hold, everywhere, so that two who end holds never wait for each other.
+    PERFORM FROM ledger.accounts a
+    WHERE a.id = (SELECT h.account_id FROM ledger.holds h WHERE h.id = p_hold)
+    FOR NO KEY UPDATE;
     UPDATE ledger.holds
     SET state = p_state, ended_at = date_trunc('milliseconds', clock_timestamp())
     WHERE id = p_hold AND state = 'held' AND p_state <> 'held'
@@ -268,7 +272,11 @@ DECLARE
     taken bigint;
 BEGIN
     PERFORM ledger.open_movements();
-    SELECT h.* INTO STRICT hold FROM ledger.holds h WHERE h.id = p_hold FOR UPDATE;
+    SELECT h.* INTO STRICT hold FROM ledger.holds h WHERE h.id = p_hold;
+    -- As post does, which would come too late: the hold's own account may not be the first.
+    PERFORM FROM ledger.accounts a
+    WHERE a.id IN (SELECT m.account_id FROM pg_temp.movements m UNION SELECT hold.account_id)
+    ORDER BY a.id FOR NO KEY UPDATE;
     IF EXISTS (SELECT FROM ledger.journals j WHERE j.key = p_key) THEN
         RETURN ledger.posted_before(p_key);
     END IF;

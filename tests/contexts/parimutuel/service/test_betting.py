@@ -153,8 +153,9 @@ async def test_a_bet_sent_again_later_gets_its_first_answer_whatever_has_happene
     receipt = await house.bet(room, alice, Side.YES, ONE, key="key")
     house.oracle.say("SOL", "170")
     await house.settle(room, Side.YES)
+    stricter = wire(house.database, house.owner, limits={"stake_max": ONE - 1})
 
-    again = await house.bet(room, alice, Side.YES, ONE, key="key")
+    again = await stricter.bet(room, alice, Side.YES, ONE, key="key")
 
     assert (again.id, again.side, again.stake) == (receipt.id, receipt.side, receipt.stake)
     assert await house.balance(alice) == 1_455_000_000
@@ -280,6 +281,33 @@ async def test_no_bet_slips_in_while_a_room_is_being_closed(house: House) -> Non
 
     assert set(codes[1:]) == {"E-BET-LOCKED"}
     await house.books_are_right()
+
+
+async def test_who_wants_a_room_alone_waits_for_earlier_bets_and_not_for_later_ones(
+    house: House,
+) -> None:
+    room, storage, order = await an_open_room(house), house.rooms.opening.rooms, list[str]()
+
+    async def close() -> None:
+        async with house.database.transaction() as tx:
+            await storage.room_alone(tx, room)
+            order.append("closed")
+
+    async def later_bet() -> None:
+        async with house.database.transaction() as tx:
+            await storage.room_for_bet(tx, room)
+            order.append("later bet")
+
+    async with house.database.transaction() as tx:
+        await storage.room_for_bet(tx, room)
+        closing = asyncio.create_task(close())
+        await until_it_waits_for_a_lock(house.database)
+        betting = asyncio.create_task(later_bet())
+        await until_it_waits_for_a_lock(house.database, waiters=2)
+        order.append("earlier bet")
+    await asyncio.gather(closing, betting)
+
+    assert order == ["earlier bet", "closed", "later bet"]
 
 
 async def test_a_room_takes_no_bet_on_a_price_older_than_ten_seconds(house: House) -> None:

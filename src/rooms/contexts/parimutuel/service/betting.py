@@ -39,7 +39,6 @@ class Betting:
 
     async def place_bet(self, command: PlaceBet) -> Answered[BetReceipt]:
         """Take a stake into a room's pool, once per key."""
-        require_stake(command.stake, self.limits)
         try:
             return await self._attempt(command)
         except Duplicate:
@@ -51,6 +50,7 @@ class Betting:
             earlier = await self.bets.by_key(tx, command.player, command.key)
             if earlier is not None:
                 return Answered(_same_command(earlier, command), replayed=True)
+            require_stake(command.stake, self.limits)
             room = await self._lock(tx, command)
             twin = await self._placed_meanwhile(tx, command)
             if twin is not None:

@@ -95,7 +95,7 @@ class Settling:
         if room.status is RoomStatus.QUEUING:
             await self.void(tx, room, VoidReason.MIN_PLAYERS, decision.trigger, evidence)
             return
-        if _last_seen(evidence) > room.settles_at + room.terms.settle_grace:
+        if _decided_at(evidence) > room.settles_at + room.terms.settle_grace:
             await self.void(tx, room, VoidReason.NO_CONSENSUS, decision.trigger, evidence)
             return
         now = await self.rooms.now(tx)
@@ -259,5 +259,7 @@ class Settling:
         await tx.publish(RoomMoved(room_id=room.id, status=status))
 
 
-def _last_seen(evidence: Sequence[dict[str, Any]]) -> Instant:
-    return max(parse_rfc3339(observation["at"]) for observation in evidence)
+def _decided_at(evidence: Sequence[dict[str, Any]]) -> Instant:
+    """Give the time of the deciding observation: the earliest of its assets' at the last tick."""
+    last = max(each["tick"] for each in evidence)
+    return min(parse_rfc3339(each["at"]) for each in evidence if each["tick"] == last)
