@@ -113,11 +113,20 @@ class Model:
         if room.status is RoomStatus.QUEUING and len(room.bets) >= room.min_players:
             room.status = RoomStatus.OPEN
 
-    def decide(self, room: ModelRoom, outcome: Side, cutoff: Instant | None, *, why: str) -> None:
-        """Take the oracle's word; a room that still waits for players is void for ``why``."""
+    def decide(
+        self,
+        room: ModelRoom,
+        outcome: Side,
+        cutoff: Instant | None,
+        *,
+        why: str,
+        hit: Instant | None = None,
+    ) -> None:
+        """Take the oracle's word; a room that waited for players at the hit is void for ``why``."""
         if room.decided:
             return
-        if room.status is RoomStatus.QUEUING:
+        in_time = [bet for bet in room.bets if hit is None or bet.accepted_at < hit]
+        if room.status is RoomStatus.QUEUING or len(in_time) < room.min_players:
             self.void(room, why)
             return
         room.outcome, room.cutoff, room.status = outcome, cutoff, RoomStatus.SETTLING

@@ -244,7 +244,7 @@ class Life(RuleBasedStateMachine):
             (cutoff + 9 * SECOND, cutoff) if blind else (cutoff + 3 * SECOND, cutoff + SECOND)
         )
         self.run(self.house.touched(room.id, t_hit, t_clear))
-        self.model.decide(room, Side.YES, cutoff, why="TARGET_MET_QUEUING")
+        self.model.decide(room, Side.YES, cutoff, hit=t_hit, why="TARGET_MET_QUEUING")
 
     @rule(room=rooms, outcome=sides)
     def the_price_at_the_settle_time_is_seen(self, room: ModelRoom, outcome: Side) -> None:

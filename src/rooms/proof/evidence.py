@@ -15,6 +15,7 @@ from rooms.proof.rederive import (
     check_observations,
     check_order,
     check_trigger,
+    decided_hit,
     decided_in_time,
     decided_outcome,
     expected_cutoff,
@@ -51,6 +52,7 @@ class Sums:
     """What the bets of a file add up to: lamports, and numbers of bets."""
 
     bets: int = 0
+    before_hit: int = 0
     scratched: int = 0
     yes: int = 0
     no: int = 0
@@ -78,12 +80,14 @@ def verify_room(lines: Iterable[str | bytes]) -> Report:
         claimed, head, running = text(value, "file_hash"), parse_head(value), FileHash(value)
     except Malformed as problem:
         raise Malformed(f"line 1, the head: {problem}") from problem
-    taken = _fees(head)
+    taken, hit = _fees(head), decided_hit(head)
     for number, line in numbered:
         try:
             value = read_object(line)
             running.add(value)
-            _check_bet(findings, head, taken, sums, parse_bet(value))
+            bet = parse_bet(value)
+            sums.before_hit += hit is None or bet.accepted_at < hit
+            _check_bet(findings, head, taken, sums, bet)
         except Malformed as problem:
             raise Malformed(f"line {number}, a bet: {problem}") from problem
     findings.expect("file hash", "it", says=claimed, gives=running.hex())
@@ -161,11 +165,12 @@ def _check_reason(findings: Findings, head: Head, sums: Sums) -> None:
         findings.note("reason", f"an outcome {head.outcome} has no reason {head.reason}")
     if head.reason == "NO_WINNER" and sums.backing(decided_outcome(head)):
         findings.note("reason", "somebody backed what came out")
-    few = sums.bets < head.room.min_players
+    players = sums.bets if head.reason == "MIN_PLAYERS" else sums.before_hit
+    few = players < head.room.min_players
     if head.reason in TOO_FEW_PLAYERS and not few:
-        findings.note("reason", f"{sums.bets} players are enough")
+        findings.note("reason", f"{players} players are enough")
     if head.reason in (None, "NO_WINNER") and few:
-        findings.note("reason", f"{sums.bets} players are too few for a decision")
+        findings.note("reason", f"{players} players are too few for a decision")
     if head.reason in NOT_DERIVABLE and decided_in_time(head):
         findings.note("reason", "the observations decide the room in time")
     if head.reason == "TARGET_MET_QUEUING":

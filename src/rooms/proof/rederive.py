@@ -84,6 +84,14 @@ def decided_in_time(head: Head) -> bool:
     return decided is not None and decided[1] <= _grace_over(head)
 
 
+def decided_hit(head: Head) -> Instant | None:
+    """Give the time of the touch that the observations show, if they show one."""
+    if room_problem(head) is not None:
+        return None
+    decided = _decide(head, _condition(head))
+    return decided[0].t_hit if decided else None
+
+
 def decided_outcome(head: Head) -> Side | None:
     """Give what the observations decide, whatever the file says; None where they do not."""
     decided = _decide(head, _condition(head))

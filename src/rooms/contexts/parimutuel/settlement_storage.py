@@ -106,6 +106,15 @@ class SettlementStorage:
         assert row is not None
         return Totals(**dict(row))
 
+    async def players_before(self, tx: Tx, room: RoomId, at: Instant) -> int:
+        return int(
+            await tx.value(
+                "SELECT count(*) FROM parimutuel.bets WHERE room_id = $1 AND accepted_at < $2",
+                room,
+                at,
+            )
+        )
+
     async def pay_bets(
         self, tx: Tx, room: RoomId, decision: RoomDecision, fees: Fees | None, winning: int
     ) -> int:

@@ -11,6 +11,7 @@ from rooms.contexts.oracle.events import ConditionMet, ConditionNotMet
 from rooms.contexts.parimutuel.api import RoomStatus, RoomView
 from rooms.kernel.ids import RoomId
 from rooms.kernel.time import to_millis
+from rooms.platform.clock import SystemClock
 from rooms.proof.pool import Side
 from tests.houses import ONE, House, Person
 
@@ -181,6 +182,20 @@ async def test_a_room_whose_target_is_touched_while_it_waits_for_players_is_void
     view = await ended(house, room.id)
     assert (view.status, view.reason) == (RoomStatus.VOIDED, "TARGET_MET_QUEUING")
     assert await balances(house, placed) == [ONE]
+
+
+async def test_who_came_after_the_touch_does_not_open_the_room(house: House) -> None:
+    room = await house.open_room(await house.player(), min_players=3)
+    placed = await bettors(house, room.id, (YES, 10 * ONE), (NO, 50 * ONE))
+    await house.let_pass_for(room.id, timedelta(minutes=1))
+    hit = SystemClock().now()
+    placed += await bettors(house, room.id, (YES, ONE))
+
+    await house.touched(room.id, hit, hit - SECOND)
+
+    view = await ended(house, room.id)
+    assert (view.status, view.reason) == (RoomStatus.VOIDED, "TARGET_MET_QUEUING")
+    assert await balances(house, placed) == [10 * ONE, 50 * ONE, ONE]
 
 
 async def a_touched_room(

@@ -52,15 +52,15 @@ class Settling:
         room = await self._undecided(tx, fact.subject)
         if room is None:
             return
-        if room.status is RoomStatus.QUEUING:
+        t_hit = from_millis(fact.t_hit) if fact.t_hit is not None else None
+        t_clear = from_millis(fact.t_clear) if fact.t_clear is not None else None
+        if await self._was_queuing(tx, room, t_hit):
             # Met at close means that the room's clock was away at lock time.
             touched = fact.trigger == "touch"
             reason = VoidReason.TARGET_MET_QUEUING if touched else VoidReason.MIN_PLAYERS
             evidence = await self.oracle.evidence(tx, fact.ticks, room.assets)
             await self.void(tx, room, reason, fact.trigger, evidence)
             return
-        t_hit = from_millis(fact.t_hit) if fact.t_hit is not None else None
-        t_clear = from_millis(fact.t_clear) if fact.t_clear is not None else None
         decision = RoomDecision(
             outcome=Side.YES,
             reason=None,
@@ -70,6 +70,12 @@ class Settling:
             cutoff=cutoff(t_hit, t_clear, room.terms.past_post) if t_hit and t_clear else None,
         )
         await self._decide(tx, room, decision, fact.ticks)
+
+    async def _was_queuing(self, tx: Tx, room: Room, t_hit: Instant | None) -> bool:
+        """Say whether too few had bet at the touch: who saw it does not open the room."""
+        if t_hit is None or room.status is RoomStatus.QUEUING:
+            return room.status is RoomStatus.QUEUING
+        return await self.settlements.players_before(tx, room.id, t_hit) < room.min_players
 
     async def condition_not_met(self, tx: Tx, fact: ConditionNotMet) -> None:
         """Take the oracle's word that a room's settle time passed without its condition."""
