@@ -165,7 +165,7 @@ async def test_rooms_are_listed_newest_first_in_parts(web: Web) -> None:
 async def test_a_query_that_cannot_be_read_is_refused(web: Web) -> None:
     wallet_cursor = "ZW50cmllczoxMg"
     for query in (
-        *("limit=0", "limit=201", "limit=x", "limit=1.5", "limit=-1", "limit=", f"limit={2**70}"),
+        *("limit=0", "limit=x", "limit=1.5", "limit=-1", "limit=", f"limit={2**70}"),
         *("cursor=x", "cursor=%00", "cursor=", "cursor=é", "cursor=cm9vbXM6MTt4"),
         *(f"cursor={wallet_cursor}", "cursor=cm9vbXM6LTE", "cursor=" + "A" * 5000),
         *("status=open", "status=", "host=x", f"host={2**63}", "host=-1"),

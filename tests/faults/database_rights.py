@@ -9,6 +9,7 @@ READ_ONLY: Final = {
     "ledger.holds",
     "ledger.journals",
     "ledger.kinds",
+    "platform.keys",
     "platform.migrations",
 }
 # Rows are added and never changed or removed.
@@ -40,7 +41,7 @@ CHANGED: Final = {
 # Rows are added and removed: a token that is revoked is forgotten.
 REMOVED: Final = {"identity.tokens"}
 
-HIDDEN_FROM_READERS: Final = {"identity.tokens"}
+HIDDEN_FROM_READERS: Final = {"identity.tokens", "platform.keys"}
 
 TABLES: Final = """
     SELECT format('%I.%I', space.nspname, class.relname) AS name,

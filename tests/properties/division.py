@@ -84,8 +84,8 @@ async def _room(house: House, tx: Tx, terms: Terms, host: AccountId) -> tuple[Ro
         """
         INSERT INTO parimutuel.rooms
             (title, market, assets, resolve, status, host_id, host_account, min_players, terms,
-             first_tick, created_at, locks_at, settles_at)
-        VALUES ('a table', $1, '{SOL}', 'touch', 'SETTLING', 0, $2, 2, $3, 0,
+             void_delay, first_tick, created_at, locks_at, settles_at)
+        VALUES ('a table', $1, '{SOL}', 'touch', 'SETTLING', 0, $2, 2, $3, '10 min', 0,
                 $4::timestamptz - interval '1 hour', $4::timestamptz - interval '30 min', $4)
         RETURNING id
         """,

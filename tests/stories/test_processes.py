@@ -52,7 +52,6 @@ def environment_of(dsn: Dsn, sandbox_url: str, folder: Path) -> dict[str, str]:
     }
     return settings | {
         "ROOMS__DATABASE__URL": dsn.app,
-        "ROOMS__FAIRNESS__REF_KEY": secrets.token_hex(32),
         "ROOMS__ORACLE__INTERVAL": "1s",
     }
 

@@ -12,6 +12,7 @@ from rooms.platform.filelock import up_process
 from rooms.platform.problem import ExitCode
 from rooms.platform.settings import load, sandbox_overrides
 from rooms.processes.asking import ask_sources
+from rooms.processes.up import addresses_of
 
 app = typer.Typer(help="Look at database, ports, clock, feeds and disk.")
 _MARKS: Final = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
@@ -34,7 +35,11 @@ def doctor(
     While `rooms up` runs on the data folder, its sandbox's feeds are asked, else the real ones.
     """
     up = up_process(data)
-    sandbox = sandbox_overrides(f"http://{host}:{sandbox_port}") if up is not None else None
+    sandbox = None
+    if up is not None:
+        at = addresses_of(data)
+        feeds_at = at.sandbox.removesuffix("/feeds") if at else f"http://{host}:{sandbox_port}"
+        sandbox = sandbox_overrides(feeds_at)
     settings = load(data, profile=sandbox)
     progress("asking the price sources ...")
     answers = asyncio.run(ask_sources(settings.oracle, token, sandbox=up is not None))
@@ -59,4 +64,4 @@ def _in_words(console: Console, findings: list[Finding]) -> None:
         if finding.next is not None:
             console.print(f"{'':<{width}}  Next: {finding.next}", markup=False)
     count = sum(finding.status == "problem" for finding in findings)
-    console.print(f"\n{count} problems." if count else "\nNo problems.")
+    console.print(f"\n{count} problem{'s' * (count > 1)}." if count else "\nNo problems.")

@@ -22,7 +22,7 @@ from rooms.platform.postgres import use_database
 from rooms.platform.settings import load
 from rooms.platform.telemetry import log_to
 from rooms.processes.loop import run_loop
-from rooms.processes.up import Addresses, UpOptions, keep_secrets, listen, up
+from rooms.processes.up import Addresses, UpOptions, listen, up
 
 app = typer.Typer(help="Start the house with its database, the sandbox and robots.")
 
@@ -45,7 +45,6 @@ def start(
     """Start the house and keep it running until Ctrl-C."""
     folder = open_data_folder(data)
     with hold_up_lock(folder), listen(host, port, "--port") as web:
-        keep_secrets(folder)
         log_to(folder / "rooms.log")
         progress("starting PostgreSQL ...")
         with use_database(folder, load(folder).database) as dsn:

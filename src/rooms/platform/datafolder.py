@@ -23,7 +23,7 @@ def open_data_folder(data: Path) -> Path:
     """
     data = data.expanduser().absolute()
     with telling_disk_problems(data):
-        data.mkdir(parents=True, exist_ok=True)
+        _make(data)
         data = data.resolve()
         names = {entry.name for entry in data.iterdir()}
         if not os.access(data, os.W_OK | os.X_OK):
@@ -35,6 +35,17 @@ def open_data_folder(data: Path) -> Path:
             next_step="name an empty or a new folder: --data DIR",
         )
     return data
+
+
+def _make(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # a file system that makes no folders, such as /proc
+        raise Problem(
+            f"No folder can be made at {data}.",
+            exit_code=ExitCode.FAILED,
+            next_step="name another folder: --data DIR",
+        ) from error
 
 
 def require_space(data: Path, mebibytes: int) -> None:

@@ -24,6 +24,7 @@ from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.http import HttpClient
+from rooms.platform.keys import shared_key
 from rooms.platform.module import Module
 from rooms.platform.problem import ExitCode, Problem
 from rooms.platform.settings import ParimutuelSettings, Settings
@@ -33,11 +34,15 @@ from rooms.proof.terms import OracleTerms, RoomTerms, SourceTerms
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The wired contexts; ``modules`` says what each of them has to run."""
+    """The wired contexts; ``modules`` says what each of them has to run.
+
+    With ``sandbox_token_key`` the sandbox makes an access token again when it is asked twice.
+    """
 
     settings: Settings
     database: Database
     clock: SystemClock
+    sandbox_token_key: bytes
     identity: Identity
     ledger: Ledger
     referral: Referral
@@ -48,11 +53,12 @@ class House:
 @asynccontextmanager
 async def open_house(settings: Settings, database_url: str) -> AsyncIterator[House]:
     """Connect and wire the house. Problem where its settings cannot make one."""
-    key, terms = ref_key(settings), room_terms(settings)
+    terms = room_terms(settings)
     clock = SystemClock()
     database = Database(database_url, Doorbell(), size=settings.database.pool_size)
     await database.open()
     try:
+        key = await _ref_key(settings, database)
         async with HttpClient() as http:
             identity = identity_module(database)
             ledger = ledger_module(database)
@@ -84,6 +90,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 settings,
                 database,
                 clock,
+                hmac.new(key, b"rooms/sandbox-tokens/1", hashlib.sha256).digest(),
                 identity.face,
                 ledger.face,
                 referral.face,
@@ -94,22 +101,13 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
         await database.close()
 
 
-def ref_key(settings: Settings) -> bytes:
-    """Give the key of the bets' public references, which every process must share."""
+async def _ref_key(settings: Settings, database: Database) -> bytes:
+    """Give the key of the bets' public references: the database's own, or the setting's."""
     key = settings.fairness.ref_key
-    if key is None:
-        raise Problem(
-            "The setting fairness.ref_key is missing: without it bets have no public reference.",
-            exit_code=ExitCode.USAGE,
-            next_step="set ROOMS__FAIRNESS__REF_KEY to 32 random bytes in hexadecimal, "
-            "the same in every process",
-        )
-    return bytes.fromhex(key.get_secret_value())
-
-
-def sandbox_token_key(settings: Settings) -> bytes:
-    """Derive the key from which the sandbox makes access tokens again when asked twice."""
-    return hmac.new(ref_key(settings), b"rooms/sandbox-tokens/1", hashlib.sha256).digest()
+    if key is not None:
+        return bytes.fromhex(key.get_secret_value())
+    async with database.transaction() as tx:
+        return await shared_key(tx, "references")
 
 
 def limits(settings: Settings) -> Limits:

@@ -1,7 +1,6 @@
 """``rooms up``: the whole house in one process, with its database, the sandbox and robots."""
 
 import asyncio
-import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
+import msgspec
 
 from rooms.platform.clock import SystemClock
 from rooms.platform.problem import ExitCode, Problem
@@ -24,6 +24,7 @@ from rooms.sandbox.robots import run_robots
 from rooms.sandbox.server import RunningSandbox, start_sandbox
 
 READY_WITHIN: Final = 60.0
+ADDRESSES: Final = "addresses.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,14 @@ class Addresses:
     robots: int
 
 
+def addresses_of(data: Path) -> Addresses | None:
+    """Give where the house of this folder answers, or did when it last ran."""
+    try:
+        return msgspec.json.decode((data / ADDRESSES).read_bytes(), type=Addresses)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def listen(host: str, port: int, option: str) -> socket.socket:
     """Take a port before anything else is started. Problem where it is in use."""
     taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -67,19 +76,10 @@ def listen(host: str, port: int, option: str) -> socket.socket:
     return taken
 
 
-def keep_secrets(data: Path) -> None:
-    """Make the deployment's own keys on the first start, readable by nobody else."""
-    path = data / "secrets" / "fairness__ref_key"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secrets.token_hex(32))
-
-
 async def up(
     options: UpOptions, database_url: str, web: socket.socket, told: Callable[[Addresses], None]
 ) -> None:
-    """Run the house until SIGINT or SIGTERM; ``told`` is called once it is ready."""
+    """Run the house until it is told to stop; ``told`` is called once it is ready."""
     stop = stop_on_signals()
     sandbox = await start_sandbox_on(options)
     async with AsyncExitStack() as stack:
@@ -91,7 +91,9 @@ async def up(
         base = f"http://{_reachable(options.host)}:{web.getsockname()[1]}"
         await wait_until_ready(base)
         await stack.enter_async_context(_robots(base, options, settings))
-        told(_addresses(options, base, sandbox.url))
+        addresses = _addresses(options, base, sandbox.url)
+        (options.data / ADDRESSES).write_bytes(msgspec.json.encode(addresses))
+        told(addresses)
         await stop.wait()
 
 
@@ -114,9 +116,9 @@ async def start_sandbox_on(options: UpOptions) -> RunningSandbox:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Give an event that SIGINT and SIGTERM set."""
+    """Give an event that SIGINT, SIGTERM and a closed terminal set."""
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
 

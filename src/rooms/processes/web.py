@@ -12,7 +12,7 @@ from rooms import __version__
 from rooms.entrypoints.gateway.app import Gateway, build_app
 from rooms.platform.database import Unavailable
 from rooms.platform.migrate import is_current
-from rooms.processes.compose import House, sandbox_token_key
+from rooms.processes.compose import House
 
 GRACE_FOR_STREAMS: Final = 2
 
@@ -38,7 +38,7 @@ async def serve_gateway(
         rate_per_token=house.settings.gateway.rate_per_token,
         rate_per_ip=house.settings.gateway.rate_per_ip,
         sandbox=sandbox,
-        token_key=sandbox_token_key(house.settings) if sandbox else None,
+        token_key=house.sandbox_token_key if sandbox else None,
         ready=lambda: waiting_for(house),
         doorbell=house.database.doorbell,
         clock=house.clock,

@@ -50,6 +50,7 @@ def a_room(market: object = TOUCH_SOL, **changes: Any) -> Room:
         "min_players": 2,
         "terms": TERMS,
         "created_at": NOW,
+        "void_delay": timedelta(minutes=10),
         "locks_at": NOW + timedelta(minutes=30),
         "settles_at": NOW + timedelta(hours=1),
     }

@@ -72,6 +72,7 @@ class Room:
     host_account: AccountId
     min_players: int
     terms: RoomTerms
+    void_delay: timedelta
     created_at: Instant
     locks_at: Instant
     settles_at: Instant

@@ -48,7 +48,7 @@ def parimutuel_module(
     settling = Settling(
         database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral
     )
-    voiding = Voiding(database, rooms, bets, VoidStorage(), near.identity, settling, limits)
+    voiding = Voiding(database, rooms, bets, VoidStorage(), near.identity, settling)
     face = RoomsService(
         database=database,
         opening=Opening(database, rooms, queries, near.oracle, near.referral, clock, limits, terms),

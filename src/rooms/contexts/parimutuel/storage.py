@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from rooms.contexts.identity.api import Administrator
 from rooms.contexts.oracle.api import NewWatch
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
 from rooms.contexts.parimutuel.domain import Room
@@ -17,7 +18,7 @@ from rooms.proof.pool import Side
 from rooms.proof.terms import RoomTerms, parse_terms, terms_json
 
 ROOM_COLUMNS: Final = (
-    "id, status, market, resolve, host_id, host_account, min_players, terms, "
+    "id, status, market, resolve, host_id, host_account, min_players, terms, void_delay, "
     "created_at, locks_at, settles_at"
 )
 NOW: Final = "SELECT date_trunc('milliseconds', clock_timestamp())"
@@ -35,6 +36,7 @@ class NewRoom:
     host_account: AccountId
     min_players: int
     terms: RoomTerms
+    void_delay: timedelta
     first_tick: int
     created_at: Instant
     locks_at: Instant
@@ -72,8 +74,8 @@ class RoomStorage:
                 """
                 INSERT INTO parimutuel.rooms
                     (title, market, assets, resolve, status, host_id, host_account, min_players,
-                     terms, first_tick, created_at, locks_at, settles_at)
-                VALUES ($1, $2, $3, $4, 'QUEUING', $5, $6, $7, $8, $9, $10, $11, $12)
+                     terms, void_delay, first_tick, created_at, locks_at, settles_at)
+                VALUES ($1, $2, $3, $4, 'QUEUING', $5, $6, $7, $8, $9, $10, $11, $12, $13)
                 RETURNING id
                 """,
                 room.title,
@@ -84,6 +86,7 @@ class RoomStorage:
                 room.host_account,
                 room.min_players,
                 terms_json(room.terms),
+                room.void_delay,
                 room.first_tick,
                 room.created_at,
                 room.locks_at,
@@ -236,25 +239,39 @@ class VoidStorage:
     """What administrators asked for."""
 
     async def add_request(
-        self, tx: Tx, room: RoomId, staff: int, reason: str, effective_after: timedelta | None
+        self,
+        tx: Tx,
+        room: RoomId,
+        staff: Administrator,
+        reason: str,
+        effective_after: timedelta | None,
     ) -> Instant | None:
         """Store a request; give when the void takes effect, where it is the second."""
         instant: Instant | None = await tx.value(
-            "INSERT INTO parimutuel.void_requests (room_id, staff_id, reason, effective_at) "
-            "VALUES ($1, $2, $3, date_trunc('milliseconds', clock_timestamp()) + $4) "
+            "INSERT INTO parimutuel.void_requests "
+            "(room_id, staff_id, player_id, reason, effective_at) "
+            "VALUES ($1, $2, $3, $4, date_trunc('milliseconds', clock_timestamp()) + $5) "
             "RETURNING effective_at",
             room,
-            staff,
+            staff.id,
+            staff.player_id,
             reason,
             effective_after,
         )
         return instant
 
-    async def requested_by(self, tx: Tx, room: RoomId) -> list[int]:
+    async def requesters(self, tx: Tx, room: RoomId) -> dict[int, bool]:
+        """Give who has asked, and whether each still has no bet in the room."""
         rows = await tx.fetch(
-            "SELECT staff_id FROM parimutuel.void_requests WHERE room_id = $1", room
+            """
+            SELECT request.staff_id, bet.room_id IS NULL AS free
+            FROM parimutuel.void_requests AS request
+            LEFT JOIN parimutuel.bets AS bet USING (room_id, player_id)
+            WHERE request.room_id = $1
+            """,
+            room,
         )
-        return [row["staff_id"] for row in rows]
+        return {row["staff_id"]: row["free"] for row in rows}
 
     async def reason(self, tx: Tx, room: RoomId) -> str:
         return str(

@@ -74,5 +74,5 @@ async def own_bets(request: Call) -> Response[bytes]:
     query = read_query(request, messages.PageQuery)
     before = read_cursor("bets", query.cursor)
     rooms = gateway_of(request).rooms
-    found = await rooms.bets(player, None if before is None else BetId(before), query.limit + 1)
-    return answer(part_of("bets", found, query.limit, lambda bet: own_bet_json(bet, rooms)))
+    found = await rooms.bets(player, None if before is None else BetId(before), query.most + 1)
+    return answer(part_of("bets", found, query.most, lambda bet: own_bet_json(bet, rooms)))

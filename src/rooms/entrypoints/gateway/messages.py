@@ -1,6 +1,6 @@
 """Every JSON object that goes in or out, field by field as the contract writes it."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -24,7 +24,8 @@ Market = Annotated[
         extra_json_schema={"type": "object"},
     ),
 ]
-Limit = Annotated[int, Meta(ge=1, le=200)]
+Limit = Annotated[int, Meta(ge=1, le=10**9)]
+LONGEST_PART: Final = 200
 AssetName = Annotated[str, Meta(pattern="^[A-Za-z0-9]{1,64}$")]
 
 
@@ -67,10 +68,18 @@ class NewBet(Asked, frozen=True):
 
 
 class PageQuery(Struct, frozen=True):
-    """Which part of a list: ``cursor`` is the ``next`` of the part before."""
+    """Which part of a list: ``cursor`` is the ``next`` of the part before.
+
+    A part has ``limit`` items, but never more than 200.
+    """
 
     cursor: str | None = None
     limit: Limit = 50
+
+    @property
+    def most(self) -> int:
+        """How many items the part may have."""
+        return min(self.limit, LONGEST_PART)
 
 
 class RoomsQuery(PageQuery, frozen=True):

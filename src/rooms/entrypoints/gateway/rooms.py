@@ -109,9 +109,9 @@ async def list_rooms(request: Call) -> Response[bytes]:
         asset=query.asset,
         host=None if query.host is None else player_id(query.host),
         before=None if before is None else RoomId(before),
-        limit=query.limit + 1,
+        limit=query.most + 1,
     )
-    return answer(part_of("rooms", found, query.limit, room_json))
+    return answer(part_of("rooms", found, query.most, room_json))
 
 
 @get(

@@ -49,5 +49,5 @@ async def wallet_entries(request: Call) -> Response[bytes]:
     player = await player_of(request)
     query = read_query(request, messages.PageQuery)
     before = read_cursor("entries", query.cursor)
-    found = await gateway_of(request).ledger.statement(player, before, query.limit + 1)
-    return answer(part_of("entries", found, query.limit, entry_json))
+    found = await gateway_of(request).ledger.statement(player, before, query.most + 1)
+    return answer(part_of("entries", found, query.most, entry_json))

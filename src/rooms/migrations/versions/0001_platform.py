@@ -46,6 +46,15 @@ CREATE TABLE platform.commands (
 );
 
 GRANT SELECT ON ALL TABLES IN SCHEMA platform TO rooms_app, rooms_reader;
+
+-- What every process of this house must share and nobody else may read: 244 random bits.
+CREATE TABLE platform.keys (
+    name text PRIMARY KEY,
+    key bytea NOT NULL
+);
+INSERT INTO platform.keys VALUES ('references',
+    decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
+GRANT SELECT ON platform.keys TO rooms_app;
 GRANT INSERT ON platform.outbox, platform.inbox, platform.commands TO rooms_app;
 GRANT UPDATE (answer) ON platform.commands TO rooms_app;
 GRANT INSERT, UPDATE ON platform.cursors, platform.leases TO rooms_app;

@@ -21,6 +21,7 @@ CREATE TABLE parimutuel.rooms (
     host_account bigint NOT NULL,
     min_players integer NOT NULL CHECK (min_players >= 1),
     terms jsonb NOT NULL,
+    void_delay interval NOT NULL,
     first_tick bigint NOT NULL,
     created_at timestamptz(3) NOT NULL,
     locks_at timestamptz(3) NOT NULL CHECK (locks_at > created_at),
@@ -112,6 +113,7 @@ $$;
 CREATE TABLE parimutuel.void_requests (
     room_id bigint NOT NULL,
     staff_id bigint NOT NULL,
+    player_id bigint,
     reason text NOT NULL CHECK (char_length(reason) BETWEEN 5 AND 500),
     at timestamptz(3) NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
     effective_at timestamptz(3),

@@ -30,6 +30,8 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "password_encryption": "scram-sha-256",
+    # What a statement is refused is told to who sent it; players must not fill this log with it.
+    "log_min_messages": "log",
 }
 
 

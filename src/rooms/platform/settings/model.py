@@ -26,7 +26,7 @@ class ParimutuelSettings(BaseModel):
     duration_min: Duration = Field(default=timedelta(minutes=15), gt=_NOTHING)
     duration_max: Duration = Field(default=timedelta(hours=24), gt=_NOTHING)
     lock_fraction: Decimal = Field(default=Decimal("0.5"), ge=Decimal("0.1"), le=Decimal("0.9"))
-    min_players: int = Field(default=2, ge=1, le=1_000_000)
+    min_players: int = Field(default=2, ge=1, le=1000)
     stake_min: Lamports = 1_000_000
     stake_max: Lamports = 1_000 * LAMPORTS_PER_SOL
     past_post_window: Duration = Field(default=timedelta(seconds=3), ge=_NOTHING)
@@ -99,17 +99,28 @@ class DatabaseSettings(BaseModel):
     pool_size: int = Field(default=10, ge=2, le=500)
 
 
+def _per_second(value: object) -> object:
+    """Read ``50/s`` as 50."""
+    return value.strip().removesuffix("/s") if isinstance(value, str) else value
+
+
+Rate = Annotated[int, BeforeValidator(_per_second), Field(ge=1)]
+
+
 class GatewaySettings(BaseModel):
     """Requests a second that one token and one address may make."""
 
     model_config = _FROZEN
 
-    rate_per_token: int = Field(default=50, ge=1)
-    rate_per_ip: int = Field(default=500, ge=1)
+    rate_per_token: Rate = 50
+    rate_per_ip: Rate = 500
 
 
 class FairnessSettings(BaseModel):
-    """Keys of what is published. ``ref_key`` in hexadecimal, 16 bytes or more."""
+    """Keys of what is published. ``ref_key`` in hexadecimal, 16 bytes or more.
+
+    Without it the database's own is used, which was made with it.
+    """
 
     model_config = _FROZEN
 

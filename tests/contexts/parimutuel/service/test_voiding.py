@@ -112,6 +112,26 @@ async def test_an_administrator_with_a_bet_in_the_room_may_not_ask(house: House)
     assert isinstance(await ask(house, other, ada), VoidRequest)
 
 
+async def test_an_administrator_who_bets_after_asking_has_no_say_any_more(house: House) -> None:
+    room, _ = await a_room(house)
+    late = await house.player(fund=ONE)
+    ada = await house.administrator("Ada", late)
+    ben, cleo = [await house.administrator(name) for name in ("Ben", "Cleo")]
+    await ask(house, room, ada)
+    await ask(house, room, ben)
+    await house.look("150")
+    await house.bet(room, late, Side.YES, ONE)
+    await house.let_pass_for(room, 2 * DELAY)
+    await house.look("150")
+    await house.clock.tick()
+    assert (await house.rooms.room(room)).status is RoomStatus.OPEN
+
+    answer = await ask(house, room, cleo)
+
+    assert isinstance(answer, VoidRequest)
+    assert (answer.asked_by, answer.effective_at is None) == (2, False)
+
+
 @pytest.mark.parametrize("reason", ["", "why?", "    why?   ", "x" * 501])
 async def test_a_void_needs_a_reason(house: House, reason: str) -> None:
     room, _ = await a_room(house)

@@ -96,6 +96,7 @@ class Opening:
             host_account=host.account_id,
             min_players=asked["min_players"],
             terms=self.terms,
+            void_delay=self.limits.admin_void_delay,
             first_tick=tick.id,
             created_at=created_at,
             locks_at=lock_time(created_at, settles_at - created_at, asked["fraction"]),

@@ -1,17 +1,19 @@
 """An administrators' void: two of them, in public, with a delay, and never after the outcome."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from rooms.contexts.identity.api import Administrator, Identity
 from rooms.contexts.parimutuel.api import RoomStatus, VoidReason, VoidRequest
-from rooms.contexts.parimutuel.domain import Limits, Room
+from rooms.contexts.parimutuel.domain import Room
 from rooms.contexts.parimutuel.service.settling import Settling
 from rooms.contexts.parimutuel.storage import BetStorage, RoomStorage, VoidStorage
 from rooms.kernel.ids import RoomId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Tx
 
-REASON_LENGTH = range(5, 501)
+REASON_LENGTH: Final = range(5, 501)
+NEEDED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,6 @@ class Voiding:
     voids: VoidStorage
     identity: Identity
     settling: Settling
-    limits: Limits
 
     async def request(self, room_id: RoomId, staff: Administrator, reason: str) -> VoidRequest:
         """Ask for a void; the second administrator's asking starts the public delay."""
@@ -36,15 +37,16 @@ class Voiding:
             if room is None:
                 raise Refusal("E-ROOM-UNKNOWN", room=room_id)
             await self._require_right(tx, room, staff)
-            others = await self.voids.requested_by(tx, room_id)
+            others = await self.voids.requesters(tx, room_id)
             if staff.id in others:
                 raise Refusal("E-VOID-TWICE", room=room_id)
-            delay = self.limits.admin_void_delay if len(others) == 1 else None
-            effective_at = await self.voids.add_request(tx, room_id, staff.id, reason, delay)
+            agreed = sum(others.values()) + 1
+            delay = room.void_delay if agreed == NEEDED else None
+            effective_at = await self.voids.add_request(tx, room_id, staff, reason, delay)
             await self.identity.note(
                 tx, action="room.void", subject=room.subject, reason=reason, by=staff.id
             )
-        return VoidRequest(room_id, len(others) + 1, effective_at)
+        return VoidRequest(room_id, agreed, effective_at)
 
     async def _require_right(self, tx: Tx, room: Room, staff: Administrator) -> None:
         ended = room.status in (RoomStatus.SETTLED, RoomStatus.VOIDED, RoomStatus.SETTLING)
@@ -58,8 +60,12 @@ class Voiding:
         async with self.database.transaction() as tx:
             room = await self.rooms.room_alone(tx, room_id)
             assert room is not None
-            ended = room.status in (RoomStatus.SETTLED, RoomStatus.VOIDED)
-            if ended or not await self.settling.oracle.end_watch(tx, room.subject):
+            if room.status in (RoomStatus.SETTLED, RoomStatus.VOIDED):
+                return
+            # Who has bet since asking has no say any more.
+            if sum((await self.voids.requesters(tx, room_id)).values()) < NEEDED:
+                return
+            if not await self.settling.oracle.end_watch(tx, room.subject):
                 return
             await self.settling.void(tx, room, VoidReason.ADMIN, "admin")
             reason = await self.voids.reason(tx, room_id)
