@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -25,6 +26,16 @@ QUICK: Mapping[str, str] = {
     "ROOMS__GATEWAY__RATE_PER_TOKEN": "2000",
     "ROOMS__GATEWAY__RATE_PER_IP": "5000",
 }
+
+
+def ready_line(process: "subprocess.Popen[str]", seconds: float = 60) -> Json:
+    """Wait for the one line of JSON by which a command says that it is ready."""
+    assert process.stdout is not None
+    told, _, _ = select.select([process.stdout], [], [], seconds)
+    line = process.stdout.readline() if told else ""
+    assert line, f"{process.args!r} was not ready"
+    said: Json = json.loads(line)
+    return said
 
 
 @dataclass
@@ -49,10 +60,7 @@ class RunningHouse:
             text=True,
             start_new_session=True,
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "rooms up ended before it was ready"
-        addresses = json.loads(line)["addresses"]
+        addresses = ready_line(self.process)["addresses"]
         self.base = addresses["api"].removesuffix("/v1")
         self.feeds = addresses["sandbox"]
 

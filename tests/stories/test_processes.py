@@ -1,7 +1,6 @@
 """The house as several processes on one PostgreSQL: what one does, the others carry on."""
 
 import asyncio
-import json
 import os
 import secrets
 import subprocess
@@ -21,7 +20,7 @@ from rooms.platform.postgres import Dsn
 from rooms.platform.settings import Settings, load, sandbox_overrides
 from rooms.processes.compose import open_house
 from rooms.sandbox.server import start_sandbox
-from tests.stories.running import QUICK, Api, Player, RunningHouse, coin, new_asset
+from tests.stories.running import QUICK, Api, Player, RunningHouse, coin, new_asset, ready_line
 
 ONE_SOL = 10**9
 
@@ -36,10 +35,7 @@ def process(modules: Sequence[str], environment: dict[str, str]) -> Iterator[int
         text=True,
     )
     with running:
-        assert running.stdout is not None
-        line = running.stdout.readline()
-        assert line, f"rooms run {modules} ended before it was ready"
-        yield json.loads(line)["port"]
+        yield ready_line(running)["port"]
         running.terminate()
         assert running.wait(30) == 0
 

@@ -31,9 +31,11 @@ def report(data: object, human: Callable[[Console], None], *, as_json: bool) -> 
     """
     if as_json:
         sys.stdout.write(msgspec.json.encode(_timed(data)).decode() + "\n")
-        return
-    # Only a terminal has a width; what is piped on keeps each row on one line.
-    human(Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED))
+    else:
+        # Only a terminal has a width; what is piped on keeps each row on one line.
+        human(Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED))
+    # A command that goes on after its report, as a server does, must not keep it back.
+    sys.stdout.flush()
 
 
 def _timed(data: object) -> object:

@@ -1,6 +1,5 @@
 """``rooms up``: everything at once, for a first look and for development."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -64,7 +63,6 @@ def start(
 
 def _tell(at: Addresses, *, as_json: bool) -> None:
     report({"ready": True, "addresses": at}, lambda console: _banner(console, at), as_json=as_json)
-    sys.stdout.flush()
 
 
 def _banner(console: Console, at: Addresses) -> None:
