@@ -121,9 +121,12 @@ class Api:
         assert answer.status == 200, answer.body
         return answer.body
 
-    async def set_feed(self, asset: str, **state: object) -> None:
+    async def set_feed(self, asset: str, **state: object) -> Json:
+        """Set a price or a fault; the answer says since when (``path_from``)."""
         async with self.http.put(f"{self.house.feeds}/{asset}", json=state) as answer:
             assert answer.status < 300, await answer.text()
+            feed: Json = await answer.json()
+            return feed
 
     async def player(
         self, name: str, *, lamports: int = 10**12, referrer: str | None = None

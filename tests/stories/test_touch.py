@@ -1,4 +1,3 @@
-import asyncio
 import json
 import subprocess
 import sys
@@ -48,10 +47,8 @@ async def test_a_touched_room_settles_within_ten_seconds_and_pays_everyone_to_th
     assert opened["status"] == "OPEN"
     assert opened["pools"]["YES"] == {"amount": str(100 * SOL), "asset": "SOL"}
 
-    await asyncio.gather(*(api.next_moment() for _ in range(1)))
     await let_the_window_pass(api, room["id"])
-    await api.set_feed(asset, price="110.5")
-    touched_at = (await api.room(room["id"]))["price"]["at"]
+    touched_at = (await api.set_feed(asset, price="110.5"))["path_from"]
     settled = await api.until(room["id"], "SETTLED")
 
     assert settled["outcome"] == "YES"
