@@ -1,5 +1,7 @@
 """The other ways in which rooms end, as players live through them."""
 
+import asyncio
+
 from tests.stories.running import Api, coin, new_asset
 from tests.stories.test_touch import let_the_window_pass, verify
 
@@ -10,7 +12,7 @@ async def test_a_one_sided_room_gives_everyone_the_stake_back_and_takes_no_fee(a
     asset = new_asset()
     await api.set_feed(asset, price="100")
     host, alice, bob = [await api.player(name) for name in ("Hans", "Anna", "Ben")]
-    room = await host.open_room(coin(asset, "110"), settles_in="8s", lock_fraction=0.5)
+    room = await host.open_room(coin(asset, "110"), settles_in="12s", lock_fraction=0.5)
     await alice.must_bet(room, "NO", 3 * SOL)
     await bob.must_bet(room, "NO", 7 * SOL)
 
@@ -29,7 +31,7 @@ async def test_a_room_that_nobody_won_is_void_and_every_stake_goes_back(api: Api
     asset = new_asset()
     await api.set_feed(asset, price="100")
     host, alice, bob = [await api.player(name) for name in ("Hedy", "Ada", "Bo")]
-    room = await host.open_room(coin(asset, "110"), settles_in="8s", lock_fraction=0.5)
+    room = await host.open_room(coin(asset, "110"), settles_in="12s", lock_fraction=0.5)
     await alice.must_bet(room, "YES", 3 * SOL)
     await bob.must_bet(room, "YES", 7 * SOL)
 
@@ -46,7 +48,7 @@ async def test_too_few_players_at_lock_time_void_a_room(api: Api) -> None:
     asset = new_asset()
     await api.set_feed(asset, price="100")
     host = await api.player("Hiro")
-    room = await host.open_room(coin(asset, "110"), settles_in="6s", lock_fraction=0.5)
+    room = await host.open_room(coin(asset, "110"), settles_in="10s", lock_fraction=0.5)
     await host.must_bet(room, "YES", SOL)
 
     ended = await api.until(room["id"], "VOIDED")
@@ -146,6 +148,7 @@ async def let_the_window_pass_after_change(api: Api, room_id: str) -> None:
     """Wait until three observations later than now were made."""
     first = (await api.room(room_id))["price"]["at"]
     seen = {first}
-    while len(seen) < 4:
-        await api.next_moment()
-        seen.add((await api.room(room_id))["price"]["at"])
+    async with asyncio.timeout(60):
+        while len(seen) < 4:
+            await api.next_moment()
+            seen.add((await api.room(room_id))["price"]["at"])

@@ -36,7 +36,7 @@ async def start(api: Api, host: Player, asset: str, number: int) -> Case:
     faults, touched = (ALONE + PAIRS)[number], number % 2 == 0
     await api.set_feed(asset, price="100")
     # A touched room ends long before its settle time, however slowly the others are prepared.
-    settles_in = "240s" if touched else "40s"
+    settles_in = "240s" if touched else "60s"
     room = await host.open_room(coin(asset, "110"), settles_in=settles_in, lock_fraction=0.8)
     return Case(asset, faults, touched, room)
 

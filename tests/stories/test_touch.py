@@ -1,3 +1,4 @@
+import asyncio
 import json
 import subprocess
 import sys
@@ -77,9 +78,6 @@ async def test_a_touched_room_settles_within_ten_seconds_and_pays_everyone_to_th
 async def let_the_window_pass(api: Api, room_id: str) -> None:
     """Bets count only from before the past-post window: wait it out by the house's clock."""
     placed = (await api.room(room_id))["transitions"][-1]["at"]
-    while True:
-        room = await api.room(room_id)
-        price = room["price"]
-        if price is not None and seconds_between(placed, price["at"]) > 4:
-            return
-        await api.next_moment()
+    async with asyncio.timeout(60):
+        while seconds_between(placed, (await api.room(room_id))["price"]["at"]) <= 4:
+            await api.next_moment()
