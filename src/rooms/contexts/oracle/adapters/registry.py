@@ -1,35 +1,20 @@
-"""Every source by its name. Adding one is its file and one line here."""
+"""Every source by its name. Adding one is its file here and its line in the settings' Sources."""
 
 from collections.abc import Mapping
-from typing import Final
+from importlib import import_module
+from typing import Final, cast
 
-from rooms.contexts.oracle.adapters import (
-    binance,
-    coinbase,
-    coindesk,
-    coingecko,
-    coingecko_onchain,
-    cryptocompare,
-    dexscreener,
-    kraken,
-    pyth,
-)
 from rooms.contexts.oracle.adapters.dialect import Dialect
 from rooms.contexts.oracle.adapters.feed import TIME_OUT, HttpFeed
 from rooms.contexts.oracle.ports import SourceSettings
 from rooms.kernel.time import Clock
 from rooms.platform.http import HttpClient
+from rooms.platform.settings import Sources
 
+# A source's dialect is the module of its name; the contract tests speak each of them.
 DIALECTS: Final[Mapping[str, Dialect]] = {
-    "binance": binance,
-    "coinbase": coinbase,
-    "kraken": kraken,
-    "coindesk": coindesk,
-    "cryptocompare": cryptocompare,
-    "pyth": pyth,
-    "coingecko": coingecko,
-    "dexscreener": dexscreener,
-    "coingecko_onchain": coingecko_onchain,
+    name: cast("Dialect", import_module(f"rooms.contexts.oracle.adapters.{name}"))
+    for name in Sources.model_fields
 }
 
 
