@@ -53,6 +53,8 @@ LIMITS: Final = Limits(
     stake_min=1_000_000,
     stake_max=1_000 * ONE,
     rooms_per_host=10,
+    new_assets_per_host=1_000,
+    new_assets=1_000,
     admin_void_delay=timedelta(minutes=10),
     stale_after=timedelta(seconds=10),
     token_depth_bps=200,

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 
 from rooms.platform.clock import SystemClock
 from rooms.platform.filelock import hold_up_lock
+from rooms.platform.postgres import EmbeddedPostgres
 from rooms.sandbox.server import start_sandbox
 from tests.cli.conftest import Rooms
 
@@ -89,12 +91,25 @@ def test_sources_that_cannot_reach_quorum_are_a_problem_whoever_answers(rooms: R
     assert "feed binance" not in findings
 
 
-def test_the_database_and_its_clock_are_looked_at(rooms: Rooms) -> None:
+async def test_the_database_its_clock_and_its_books_are_looked_at(
+    rooms: Rooms, tmp_path: Path
+) -> None:
     rooms("db", "migrate")
-    ended = rooms("doctor", "--json", **UNHEARD)
+    with EmbeddedPostgres(tmp_path / ".rooms") as dsn:
+        ended = rooms("doctor", "--json", **UNHEARD)
+        findings = {finding["name"]: finding for finding in json.loads(ended.stdout)["findings"]}
+        assert [findings[name]["status"] for name in ("database", "clock", "books")] == ["ok"] * 3
+
+        owner = await asyncpg.connect(dsn.owner)
+        await owner.execute("INSERT INTO ledger.alarms (what) VALUES ('journal 7 sums to 5')")
+        await owner.close()
+        ended = rooms("doctor", "--json", **UNHEARD)
+
     findings = {finding["name"]: finding for finding in json.loads(ended.stdout)["findings"]}
-    assert findings["database"]["status"] == "ok"
-    assert findings["clock"]["status"] == "ok"
+    assert ended.returncode == 3
+    assert findings["books"]["status"] == "problem"
+    assert findings["books"]["detail"].endswith("journal 7 sums to 5")
+    assert "rooms ledger check" in findings["books"]["next"]
 
 
 def test_a_database_that_does_not_answer_is_a_finding(rooms: Rooms) -> None:

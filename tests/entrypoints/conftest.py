@@ -1,4 +1,7 @@
+import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -8,6 +11,8 @@ import pytest
 
 from rooms.entrypoints.gateway.app import Gateway, build_app
 from rooms.platform.clock import SystemClock
+from rooms.platform.exposition import Exposition
+from rooms.processes.web import web_server
 from tests.houses import ONE, TOUCH_SOL, House, house, owner
 
 __all__ = ["house", "owner"]
@@ -81,9 +86,11 @@ def gateway_over(house: House, waiting: list[str], **changes: Any) -> Gateway:
         "rooms": house.rooms,
         "rate_per_token": 10_000,
         "rate_per_ip": 10_000,
+        "streams_per_ip": 100,
         "sandbox": True,
         "token_key": b"a key of tests",
         "ready": ready,
+        "metrics": Exposition(house.database, ()).text,
         "doorbell": house.database.doorbell,
         "clock": SystemClock(),
         "version": "1.2.3",
@@ -102,6 +109,30 @@ async def web(house: House) -> AsyncIterator[Web]:
     waiting: list[str] = []
     async with client_of(gateway_over(house, waiting)) as client:
         yield Web(house, client, waiting)
+
+
+@asynccontextmanager
+async def serving(gateway: Gateway) -> AsyncIterator[str]:
+    """Serve a gateway as the house does, on a port of its own; give its address."""
+    app = build_app(gateway)
+    server, taken = web_server(app), socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server.serve(sockets=[taken]))
+    try:
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+    finally:
+        app.close()
+        server.should_exit = True
+        await task
+        taken.close()
+
+
+@pytest.fixture
+async def served(house: House) -> AsyncIterator[Web]:
+    async with (
+        serving(gateway_over(house, [])) as base,
+        httpx.AsyncClient(base_url=base) as client,
+    ):
+        yield Web(house, client)
 
 
 def is_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

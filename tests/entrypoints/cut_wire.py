@@ -40,8 +40,14 @@ class Wire:
         assert server.hostname
         assert server.port
         loop = asyncio.get_running_loop()
-        _, far = await loop.create_connection(lambda: End(self, near), server.hostname, server.port)
-        near.join(far)
+        try:
+            _, far = await loop.create_connection(
+                lambda: End(self, near), server.hostname, server.port
+            )
+        except OSError:  # nobody is there: whoever asked hears it as at the server itself
+            near.transport.abort()
+        else:
+            near.join(far)
 
 
 class End(asyncio.Protocol):

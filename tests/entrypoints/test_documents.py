@@ -22,6 +22,7 @@ CONTRACT = {
     ("get", "/v1/referrals"),
     ("get", "/livez"),
     ("get", "/readyz"),
+    ("get", "/metrics"),
     ("get", "/version"),
 }
 

@@ -1,33 +1,7 @@
 """The application behind its real web server, on a real port."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator
-
-import httpx
-import pytest
-import uvicorn
-
-from rooms.entrypoints.gateway.app import build_app
-from tests.entrypoints.conftest import Web, gateway_over, is_problem
-from tests.houses import ONE, House
-
-
-@pytest.fixture
-async def served(house: House) -> AsyncIterator[Web]:
-    app = build_app(gateway_over(house, []))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
-    taken = socket.create_server(("127.0.0.1", 0))
-    serving = asyncio.create_task(server.serve(sockets=[taken]))
-    base = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    try:
-        async with httpx.AsyncClient(base_url=base) as client:
-            yield Web(house, client)
-    finally:
-        app.close()
-        server.should_exit = True
-        await serving
-        taken.close()
+from tests.entrypoints.conftest import Web, is_problem
+from tests.houses import ONE
 
 
 async def test_a_player_signs_up_opens_a_room_and_bets(served: Web) -> None:

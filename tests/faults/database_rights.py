@@ -5,10 +5,13 @@ from typing import Any, Final
 # Written by the ledger's functions or the migrations; the application only reads.
 READ_ONLY: Final = {
     "ledger.accounts",
+    "ledger.alarms",
     "ledger.entries",
     "ledger.holds",
     "ledger.journals",
     "ledger.kinds",
+    "ledger.check_place",
+    "ledger.check_sums",
     "platform.keys",
     "platform.migrations",
 }
@@ -18,6 +21,7 @@ APPENDED: Final = {
     "identity.players",
     "identity.staff",
     "oracle.observations",
+    "oracle.terms",
     "oracle.ticks",
     "parimutuel.bets",
     "parimutuel.decisions",

@@ -114,6 +114,11 @@ BAD: Final[Mapping[str, tuple[str, ...]]] = {
         "rooms.cli.db -> asyncpg",
     ),
     "migration_door": ("rooms.cli.db -> alembic", "rooms.platform.database -> alembic"),
+    "metrics_door": ("rooms.contexts.oracle.workers -> prometheus_client",),
+    "tracing_door": (
+        "rooms.platform.telemetry -> opentelemetry",
+        "rooms.entrypoints.gateway.front -> opentelemetry",
+    ),
     "validation_door": (
         "rooms.contexts.parimutuel.api -> pydantic",
         "rooms.platform.http -> pydantic_settings",

@@ -1,4 +1,3 @@
-import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,10 +5,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rooms.kernel.event import Fact
 from rooms.kernel.refusal import Refusal
-from rooms.platform.database import Database, Unavailable
+from rooms.platform.database import Database, Unavailable, array
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn
 from tests.entrypoints.cut_wire import End, wire_to
@@ -79,8 +80,8 @@ async def test_rows_are_streamed_in_order(database: Database) -> None:
 async def test_the_doorbell_rings_after_the_commit_of_facts_and_only_then(
     database: Database,
 ) -> None:
-    rung = asyncio.Event()
-    database.doorbell._waiting.add(rung)
+    ear = database.doorbell.listen({"LampLit"})
+    rung = ear._event
 
     async with database.transaction() as tx:
         await tx.publish(LampLit(number=1))
@@ -140,3 +141,27 @@ async def test_a_servers_last_words_in_the_middle_of_a_transaction_are_an_absent
             await refuse_meanwhile()
         wire.cut()
         await far.close()
+
+
+@given(st.lists(st.none() | st.text(st.characters(codec="ascii", categories=["L", "P", "S", "N"]))))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+async def test_an_array_as_text_is_the_array(database: Database, values: list[str | None]) -> None:
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT $1::text::text[]", array(values)) == values
+
+
+async def test_arrays_of_numbers_and_of_awkward_texts_are_read_as_they_are(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        numbers = [1, -(2**63), 2**63 - 1, None]
+        assert await tx.value("SELECT $1::text::bigint[]", array(numbers)) == numbers
+        assert await tx.value("SELECT $1::text::boolean[]", array([True, False])) == [True, False]
+        texts = ["", " a b ", "NULL", "null", '"', "\\", "\\n", "\\\\u0000", "{}", ",", "'", "ä€"]
+        assert await tx.value("SELECT $1::text::text[]", array(texts)) == texts
+
+
+@pytest.mark.parametrize("text", ["\n", "a\tb", "\x00", "\x1f", "\\\n", "\x7f", "\u200b"])
+def test_an_array_has_no_invisible_characters(text: str) -> None:
+    with pytest.raises(ValueError, match="visible"):
+        array([text])

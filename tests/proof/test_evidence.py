@@ -162,6 +162,17 @@ def test_a_changed_amount_of_a_bet_is_found_without_the_hash(bet: int, name: str
     assert tampered(change) & {"payouts", "totals", "conservation"}
 
 
+def test_a_lamport_paid_to_the_wrong_winner_is_found_though_every_sum_is_right() -> None:
+    def change(lines: Lines) -> None:
+        for winner, more in zip((bet for bet in lines[1:] if paid(bet)), (1, -1), strict=True):
+            winner["payout"] = str(int(winner["payout"]) + more)
+
+    def paid(bet: dict[str, Any]) -> bool:
+        return bet["counted"] and int(bet["payout"]) > 0
+
+    assert tampered(change) == {"payouts"}
+
+
 @pytest.mark.parametrize("bet", [1, 2, 3])
 def test_a_changed_side_is_found_without_the_hash(bet: int) -> None:
     def change(lines: Lines) -> None:

@@ -9,9 +9,18 @@ from tests.stories.running import Api, RunningHouse, coin
 from tests.stories.test_touch import let_the_window_pass, verify
 
 SOL = 10**9
+# Rooms that are open keep what was set at their creation, and their files verify.
+OTHER_TERMS = {
+    "ROOMS__ORACLE__QUORUM_COIN": "2",
+    "ROOMS__ORACLE__SPREAD_COIN": "0.2",
+    "ROOMS__ORACLE__SOURCES__BINANCE__URL": "",
+    "ROOMS__ORACLE__SOURCES__COINBASE__ORIGIN": "kraken",
+    "ROOMS__ORACLE__SOURCES__KRAKEN__WEIGHT": "9",
+    "ROOMS__PARIMUTUEL__PROTOCOL_BPS": "100",
+}
 
 
-async def test_a_house_killed_in_the_middle_of_a_room_settles_it_after_the_restart(
+async def test_a_house_killed_in_the_middle_of_a_room_settles_it_by_its_terms_after_the_restart(
     tmp_path: Path,
 ) -> None:
     house = RunningHouse(tmp_path / "data")
@@ -28,6 +37,7 @@ async def test_a_house_killed_in_the_middle_of_a_room_settles_it_after_the_resta
         house.kill()
         assert EmbeddedPostgres(house.data).status().running
 
+        house.settings = OTHER_TERMS
         house.start()
         again = await alice.bet(room, "YES", 2 * SOL, key="amy-1")
         ended = await api.until(room["id"], "SETTLED")

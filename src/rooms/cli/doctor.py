@@ -11,6 +11,7 @@ from rooms.cli.output import DEFAULT_DATA, LAST_PORT, DataOption, JsonOption, pr
 from rooms.platform.filelock import up_process
 from rooms.platform.problem import ExitCode
 from rooms.platform.settings import load, sandbox_overrides
+from rooms.platform.telemetry import log_to
 from rooms.processes.asking import ask_sources
 from rooms.processes.up import addresses_of
 
@@ -41,6 +42,7 @@ def doctor(
         feeds_at = at.sandbox.removesuffix("/feeds") if at else f"http://{host}:{sandbox_port}"
         sandbox = sandbox_overrides(feeds_at)
     settings = load(data, profile=sandbox)
+    log_to(None, settings.telemetry.log_level)
     progress("asking the price sources ...")
     answers = asyncio.run(ask_sources(settings.oracle, token, sandbox=up is not None))
     findings = [

@@ -8,11 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from rooms.contexts.ledger.queries import LedgerQueries
+from rooms.kernel.time import rfc3339
 from rooms.platform.examination import look_at
 from rooms.platform.postgres import EmbeddedPostgres, own_database, use_database
 from rooms.platform.problem import Problem
 from rooms.platform.settings import OracleSettings, Role, Settings
 from rooms.processes.asking import Asked
+from rooms.processes.office import ask_books
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -72,6 +75,7 @@ def database(data: Path, settings: Settings) -> Iterator[Finding]:
         yield Finding("database", "problem", version, "rooms db migrate")
     else:
         yield Finding("database", "ok", version)
+        yield _books(data)
     apart = looked.clocks_apart
     detail = f"the database's and ours are {apart / timedelta(milliseconds=1):g} ms apart"
     if apart > _CLOCKS_APART:
@@ -107,6 +111,16 @@ def _why_taken(host: str, port: int) -> str | None:
         except OSError as error:
             return f"{host}:{port} cannot be used: {error.strerror}"
     return None
+
+
+def _books(data: Path) -> Finding:
+    """See whether the check that never stops has raised an alarm."""
+    alarms = ask_books(data, LedgerQueries().alarms)
+    if not alarms:
+        return Finding("books", "ok", "no alarm was raised")
+    first = f"the first, at {rfc3339(alarms[0].at)}: {alarms[0].what}"
+    detail = f"{len(alarms)} alarm{'s' * (len(alarms) > 1)}; {first}"
+    return Finding("books", "problem", detail, "stop paying out, then: rooms ledger check")
 
 
 def _source(asked: Asked) -> Finding:

@@ -1,5 +1,6 @@
 """``rooms ledger``: the books, re-summed and explained."""
 
+from itertools import count
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ from rich.console import Console
 
 from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, progress, report, table
 from rooms.contexts.ledger.api import StatementLine
-from rooms.contexts.ledger.checks import Finding, check_books
+from rooms.contexts.ledger.checks import CHECKS, Finding, check_books
 from rooms.contexts.ledger.queries import AccountView, LedgerQueries
 from rooms.kernel.time import rfc3339
 from rooms.platform.database import Tx
@@ -21,7 +22,13 @@ app = typer.Typer(help="Check the books, explain an account.", no_args_is_help=T
 def check(*, data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> None:
     """Re-sum everything and compare with the balances; exit code 3 where something is wrong."""
     progress("re-summing every entry ...")
-    findings = ask_books(data, check_books)
+    checks = count(1)
+    findings = ask_books(
+        data,
+        lambda tx: check_books(
+            tx, lambda name: progress(f"{next(checks)} of {len(CHECKS)}: {name} ...")
+        ),
+    )
     wrong = [finding for finding in findings if finding.wrong]
     report(
         {"ok": not wrong, "checks": findings},

@@ -20,7 +20,11 @@ COMMANDS: Final = {
     "verify": "check what the house published, without the house",
     "explain": "explain a code such as E-BET-LOCKED",
 }
-_LAUNCHER: Final = {"test": "run the tests; arguments go to pytest"}
+_LAUNCHER: Final = {
+    "test": "run the tests; arguments go to pytest",
+    "bench": "measure, against a reference in the same run",
+    "torture": "try to break it: crash, database, race, simulate, hostile, planted",
+}
 
 
 def main() -> None:

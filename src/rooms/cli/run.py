@@ -16,8 +16,9 @@ from rooms.processes.catalogue import CONTEXTS, GATEWAY, MODULES, PURPOSES
 from rooms.processes.compose import open_house
 from rooms.processes.loop import run_loop
 from rooms.processes.run import running
-from rooms.processes.up import listen, stop_on_signals
-from rooms.processes.web import serve_gateway
+from rooms.processes.telemetry import watched
+from rooms.processes.up import stop_on_signals
+from rooms.processes.web import listen, serve_gateway
 
 app = typer.Typer(help="Run some modules against ROOMS__DATABASE__URL.")
 _LISTED = "; ".join(f"{name}: {PURPOSES[name]}" for name in MODULES)
@@ -36,8 +37,8 @@ def start(
 ) -> None:
     """Run the modules named, until Ctrl-C or SIGTERM."""
     _require_known(modules)
-    log_to(None)
     settings = load(data)
+    log_to(None, settings.telemetry.log_level)
     with use_database(data, settings.database) as dsn:
         _require_current(dsn.app)
         web = listen(host, port, "--port") if GATEWAY in modules else None
@@ -55,6 +56,7 @@ async def _run(
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         house = await stack.enter_async_context(open_house(settings, database_url))
+        await stack.enter_async_context(watched(house))
         contexts = [name for name in CONTEXTS if name in modules]
         await stack.enter_async_context(running(house, contexts))
         if web is not None:

@@ -21,7 +21,8 @@ from rooms.platform.postgres import use_database
 from rooms.platform.settings import load
 from rooms.platform.telemetry import log_to
 from rooms.processes.loop import run_loop
-from rooms.processes.up import Addresses, UpOptions, listen, up
+from rooms.processes.up import Addresses, UpOptions, up
+from rooms.processes.web import listen
 
 app = typer.Typer(help="Start the house with its database, the sandbox and robots.")
 
@@ -44,9 +45,10 @@ def start(
     """Start the house and keep it running until Ctrl-C."""
     folder = open_data_folder(data)
     with hold_up_lock(folder), listen(host, port, "--port") as web:
-        log_to(folder / "rooms.log")
+        settings = load(folder)
+        log_to(folder / "rooms.log", settings.telemetry.log_level)
         progress("starting PostgreSQL ...")
-        with use_database(folder, load(folder).database) as dsn:
+        with use_database(folder, settings.database) as dsn:
             applied = migrate.migrate(dsn.owner)
             progress(f"database ready, {len(applied)} migrations applied")
             options = UpOptions(

@@ -1,6 +1,6 @@
 """Identifiers. Keys are 64-bit and made by the database; outside they are decimal strings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NewType
 
 PlayerId = NewType("PlayerId", int)
@@ -24,5 +24,5 @@ class CommandKey:
     """
 
     scope: str
-    key: str
+    key: str = field(repr=False)
     body: bytes

@@ -6,7 +6,7 @@ a process dies between commit and ring: whoever waits also looks by itself every
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,41 +17,56 @@ LOOK_ANYWAY: Final = 1.0
 
 @dataclass(slots=True)
 class Doorbell:
-    """Rings are heard by all who wait at the time; nothing is said about what happened."""
+    """A ring says which kinds of facts there are; who waits for others is left in peace."""
 
-    _waiting: set[asyncio.Event] = field(default_factory=set)
+    _waiting: "dict[asyncio.Event, frozenset[str] | None]" = field(default_factory=dict)
     _outside: asyncio.Event = field(default_factory=asyncio.Event)
+    _rung: set[str] = field(default_factory=set)
 
-    def ring(self) -> None:
-        """Wake everyone here now, and the other processes soon."""
-        self.ring_here()
+    def ring(self, kinds: Collection[str]) -> None:
+        """Wake who waits for these kinds, here now and in the other processes soon."""
+        self.ring_here(kinds)
+        self._rung.update(kinds)
         self._outside.set()
 
-    def ring_here(self) -> None:
-        """Wake everyone in this process."""
-        for event in self._waiting:
-            event.set()
+    def ring_here(self, kinds: Collection[str]) -> None:
+        """Wake who waits for these kinds in this process."""
+        for event, wanted in self._waiting.items():
+            if wanted is None or not wanted.isdisjoint(kinds):
+                event.set()
 
-    def listen(self) -> "Ear":
-        """Begin to wait for rings; rings between two waits are not missed."""
+    def listen(self, kinds: Collection[str] | None = None) -> "Ear":
+        """Begin to wait for facts of these kinds, of any where none is named.
+
+        Rings between two waits are not missed.
+        """
         event = asyncio.Event()
-        self._waiting.add(event)
-        return Ear(event, self._waiting.discard)
+        self._waiting[event] = None if kinds is None else frozenset(kinds)
+        return Ear(event, lambda: self._waiting.pop(event, None))
 
-    async def notify_others(self, notify: Callable[[], Awaitable[None]]) -> None:
-        """Pass rings on to other processes, for ever; one call of ``notify`` at a time."""
+    async def notify_others(self, notify: Callable[[str], Awaitable[None]]) -> None:
+        """Pass rings on to other processes, for ever; one call of ``notify`` at a time.
+
+        It is given the kinds of facts, as ``heard`` reads them.
+        """
         while True:
             await self._outside.wait()
             self._outside.clear()
-            await notify()
+            rung, self._rung = self._rung, set()
+            await notify(",".join(sorted(rung)))
+
+
+def heard(message: str) -> list[str]:
+    """Read the kinds of facts in a message that another process was sent."""
+    return message.split(",")
 
 
 @dataclass(frozen=True, slots=True)
 class Ear:
-    """One who waits. Used as ``async for _ in ear.rings()`` or with ``wait``."""
+    """One who waits for rings. ``close`` ends it."""
 
     _event: asyncio.Event
-    _discard: Callable[[asyncio.Event], None]
+    close: Callable[[], object]
 
     async def wait(self, seconds: float = LOOK_ANYWAY) -> None:
         """Wait for a ring, but no longer than the seconds given."""
@@ -59,7 +74,3 @@ class Ear:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
         self._event.clear()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._discard(self._event)

@@ -1,15 +1,15 @@
 """Outgoing HTTP: one client for every adapter; what the outside does is a value."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 import aiohttp
+import msgspec
 import stamina
 import stamina.instrumentation
 from yarl import URL
@@ -27,6 +27,8 @@ FAILURES_TO_OPEN: Final = 5
 COOL_OFF: Final = 5.0
 FIRST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 2.0
+
+_DOCUMENT: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 # Whoever asks gets the failure as a value; stamina would print each retry as well.
 stamina.instrumentation.set_on_retry_hooks(())
@@ -204,14 +206,10 @@ class HttpClient:
 def parse_json(body: bytes) -> object:
     """Read JSON strictly: floats are Decimal, NaN and Infinity refused. ValueError if it is not."""
     try:
-        document: object = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-    except (ArithmeticError, RecursionError) as error:
-        raise ValueError("numbers or nesting beyond reason") from error
+        document: object = _DOCUMENT.decode(body)
+    except (ArithmeticError, RecursionError, msgspec.MsgspecError) as error:
+        raise ValueError("no JSON, or numbers or nesting beyond reason") from error
     return document
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _timed_out(request: _Request) -> HttpFailure:

@@ -26,11 +26,16 @@ class Worker:
     run: Callable[[], Awaitable[None]]
 
 
+Reading = Callable[[Tx], Awaitable[None]]
+"""Sets gauges by what stands in the database: a look that costs no more than an index does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Module(Generic[Face_co]):
-    """A wired context: its face for others, and what has to run for it."""
+    """A wired context: its face for others, what has to run for it, and how it is doing."""
 
     name: str
     face: Face_co
     consumers: tuple[Consumer, ...] = ()
     workers: tuple[Worker, ...] = ()
+    readings: tuple[Reading, ...] = ()

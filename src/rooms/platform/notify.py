@@ -6,7 +6,7 @@ from contextlib import suppress
 import structlog
 
 from rooms.platform.database import Database, Unavailable
-from rooms.platform.doorbell import CHANNEL
+from rooms.platform.doorbell import CHANNEL, heard
 
 log = structlog.get_logger()
 
@@ -25,12 +25,12 @@ async def _carry(database: Database) -> None:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
 
-        def hear(_connection: object, pid: int, _channel: str, _payload: str) -> None:
+        def hear(_connection: object, pid: int, _channel: str, message: str) -> None:
             if pid != connection.get_server_pid():
-                database.doorbell.ring_here()
+                database.doorbell.ring_here(heard(message))
 
-        async def notify() -> None:
-            await connection.execute(f"NOTIFY {CHANNEL}")
+        async def notify(message: str) -> None:
+            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, message)
 
         await connection.add_listener(CHANNEL, hear)
         ringing = asyncio.create_task(database.doorbell.notify_others(notify))

@@ -15,7 +15,9 @@ import structlog
 
 from rooms.kernel.event import Fact
 from rooms.platform.database import Database, Row, Tx, Unavailable
+from rooms.platform.metrics import HANDLED, OUTBOX_DUE, OUTBOX_LAG, UNHANDLED
 from rooms.platform.module import Consumer
+from rooms.platform.tracing import span
 
 log = structlog.get_logger()
 
@@ -37,7 +39,9 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver what is there, then wait for the doorbell."""
-        ear = self.database.doorbell.listen()
+        HANDLED.labels(self.consumer.name), UNHANDLED.labels(self.consumer.name)  # shown from 0
+        kinds = [kind.__name__ for kind in self.consumer.reactions]
+        ear = self.database.doorbell.listen(kinds)
         try:
             while True:
                 try:
@@ -115,16 +119,19 @@ class Delivery:
         kind = kinds[row["kind"]]
         try:
             fact: Fact = kind(**row["body"])
-            async with self.database.transaction() as tx:
-                if await self._note(tx, row["id"]):
-                    await self.consumer.reactions[kind](tx, fact)
+            with span("fact", consumer=self.consumer.name, kind=row["kind"], fact=row["id"]):
+                async with self.database.transaction() as tx:
+                    if await self._note(tx, row["id"]):
+                        await self.consumer.reactions[kind](tx, fact)
         except Unavailable:
             raise
         except Exception:
             log.exception("a fact was not handled; it stays due", fact=row["id"], kind=row["kind"])
+            UNHANDLED.labels(self.consumer.name).inc()
             rest = self.rest_after_bug.total_seconds()
             self._resting[row["id"]] = asyncio.get_running_loop().time() + rest
             return False
+        HANDLED.labels(self.consumer.name).inc()
         return True
 
     async def _note(self, tx: Tx, fact_id: int) -> bool:
@@ -136,3 +143,32 @@ class Delivery:
                 fact_id,
             )
         )
+
+
+async def read_lag(tx: Tx, consumer: Consumer) -> None:
+    """Set the gauges of a consumer's lag: how many facts are due, how old the oldest is."""
+    due = await tx.row(
+        """
+        SELECT count(*) AS facts,
+               coalesce(extract(epoch FROM clock_timestamp() - min(fact.at)), 0) AS lag
+        FROM unnest($2::text[]) AS wanted (kind)
+        CROSS JOIN LATERAL (
+            SELECT told.at
+            FROM platform.outbox AS told
+            WHERE told.kind = wanted.kind
+              AND told.txid >= coalesce(
+                (SELECT txid FROM platform.cursors WHERE consumer = $1), '0'::xid8)
+              AND NOT EXISTS (
+                SELECT FROM platform.inbox AS seen
+                WHERE seen.consumer = $1 AND seen.fact_id = told.id
+              )
+            ORDER BY told.txid, told.id
+            LIMIT 1000
+        ) AS fact
+        """,
+        consumer.name,
+        [kind.__name__ for kind in consumer.reactions],
+    )
+    assert due is not None
+    OUTBOX_DUE.labels(consumer.name).set(due["facts"])
+    OUTBOX_LAG.labels(consumer.name).set(max(0, due["lag"]))

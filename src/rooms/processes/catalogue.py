@@ -7,7 +7,7 @@ GATEWAY: Final = "gateway"
 MODULES: Final = (*CONTEXTS, GATEWAY)
 
 PURPOSES: Final = {
-    "ledger": "ends holds whose time has come",
+    "ledger": "ends holds whose time has come, checks the books without end",
     "oracle": "watches the prices that rooms need (one process leads, others stand by)",
     "parimutuel": "locks, settles and voids rooms",
     "gateway": "answers players over HTTP",

@@ -5,16 +5,17 @@ import hmac
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.ledger.module import ledger_module
-from rooms.contexts.oracle.module import oracle_module
+from rooms.contexts.oracle.module import oracle_module, oracle_terms
 from rooms.contexts.parimutuel.api import Rooms
 from rooms.contexts.parimutuel.domain import Limits
 from rooms.contexts.parimutuel.module import Neighbours, parimutuel_module
@@ -23,13 +24,15 @@ from rooms.contexts.referral.module import referral_module
 from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
+from rooms.platform.exposition import Exposition
 from rooms.platform.http import HttpClient
 from rooms.platform.keys import shared_key
-from rooms.platform.module import Module
+from rooms.platform.module import Module, Reading
+from rooms.platform.outbox import read_lag
 from rooms.platform.problem import ExitCode, Problem
 from rooms.platform.settings import ParimutuelSettings, Settings
 from rooms.proof.pool import Terms, terms_problem
-from rooms.proof.terms import OracleTerms, RoomTerms, SourceTerms
+from rooms.proof.terms import RoomTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,13 @@ class House:
     settings: Settings
     database: Database
     clock: SystemClock
-    sandbox_token_key: bytes
+    sandbox_token_key: bytes = field(repr=False)
     identity: Identity
     ledger: Ledger
     referral: Referral
     rooms: Rooms
     modules: Mapping[str, Module[Any]]
+    metrics: Exposition
 
 
 @asynccontextmanager
@@ -96,9 +100,19 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 referral.face,
                 parimutuel.face,
                 {module.name: module for module in modules},
+                Exposition(database, readings(modules)),
             )
     finally:
         await database.close()
+
+
+def readings(modules: Iterable[Module[Any]]) -> list[Reading]:
+    """Say what metrics read from the database: what each context does, and its consumers' lag."""
+    found: list[Reading] = []
+    for module in modules:
+        found += module.readings
+        found += [partial(read_lag, consumer=consumer) for consumer in module.consumers]
+    return found
 
 
 async def _ref_key(settings: Settings, database: Database) -> bytes:
@@ -121,6 +135,8 @@ def limits(settings: Settings) -> Limits:
         stake_min=mine.stake_min,
         stake_max=mine.stake_max,
         rooms_per_host=mine.rooms_per_host,
+        new_assets_per_host=mine.new_assets_per_host,
+        new_assets=mine.new_assets,
         admin_void_delay=mine.admin_void_delay,
         stale_after=settings.oracle.stale_after,
         token_depth_bps=mine.token_depth_bps,
@@ -148,7 +164,7 @@ def room_terms(settings: Settings) -> RoomTerms:
         settle_grace=settings.parimutuel.settle_grace,
         confirmations=settings.oracle.confirmations,
         token_window=settings.parimutuel.token_window,
-        oracle=_oracle_terms(settings),
+        oracle=oracle_terms(settings.oracle),
     )
 
 
@@ -157,22 +173,3 @@ TERMS_WORDS = {
     "takeout": "protocol and host together take more than 10 %",
     "rewards": "the rewards of three levels could exceed the protocol's share",
 }
-
-
-def _oracle_terms(settings: Settings) -> OracleTerms:
-    oracle = settings.oracle
-    return OracleTerms(
-        quorum_coin=oracle.quorum_coin,
-        quorum_token=oracle.quorum_token,
-        spread_coin=oracle.spread_coin,
-        spread_token=oracle.spread_token,
-        sources={
-            name: SourceTerms(
-                weight=source.weight,
-                origin=source.origin,
-                max_age=source.max_age,
-                role=source.role,
-            )
-            for name, source in oracle.sources.enabled("coin", "bound", "token").items()
-        },
-    )

@@ -9,6 +9,7 @@ from rooms.platform.database import READER, Database, Tx
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import use_database
 from rooms.platform.settings import load
+from rooms.platform.telemetry import log_to
 from rooms.processes.compose import House, open_house
 
 Answer = TypeVar("Answer")
@@ -22,6 +23,7 @@ def ask_house(data: Path, question: Callable[[House], Awaitable[Answer]]) -> Ans
             return await question(house)
 
     settings = load(data)
+    log_to(None, settings.telemetry.log_level)
     with use_database(data, settings.database) as dsn:
         return asyncio.run(ask(dsn.app))
 
@@ -38,5 +40,7 @@ def ask_books(data: Path, question: Callable[[Tx], Awaitable[Answer]]) -> Answer
         finally:
             await books.close()
 
-    with use_database(data, load(data).database) as dsn:
+    settings = load(data)
+    log_to(None, settings.telemetry.log_level)
+    with use_database(data, settings.database) as dsn:
         return asyncio.run(ask(dsn.reader))

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from rooms.platform.metrics import TASK_FAILURES
 from rooms.platform.notify import carry_rings
 from rooms.platform.outbox import Delivery
 from rooms.processes.compose import House
@@ -20,25 +21,27 @@ REST_AFTER_BUG: Final = 1.0
 async def running(house: House, modules: Sequence[str]) -> AsyncIterator[None]:
     """Run the consumers and workers of these modules, and the doorbell, while inside."""
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_task("doorbell", lambda: carry_rings(house.database)))
+        await stack.enter_async_context(task("doorbell", lambda: carry_rings(house.database)))
         for name in modules:
             module = house.modules[name]
             for consumer in module.consumers:
                 delivery = Delivery(house.database, consumer)
-                await stack.enter_async_context(_task(consumer.name, delivery.run))
+                await stack.enter_async_context(task(consumer.name, delivery.run))
             for worker in module.workers:
-                await stack.enter_async_context(_task(worker.name, worker.run))
+                await stack.enter_async_context(task(worker.name, worker.run))
         yield
 
 
 @asynccontextmanager
-async def _task(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    task = asyncio.create_task(_for_ever(name, run), name=name)
+async def task(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run a part of the process while inside; it begins again where a bug ends it."""
+    TASK_FAILURES.labels(name)  # shown as 0 until it fails
+    running = asyncio.create_task(_for_ever(name, run), name=name)
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def _for_ever(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -48,4 +51,5 @@ async def _for_ever(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await run()
         except Exception:
             log.exception("a task ended by a bug and is started again", task=name)
+            TASK_FAILURES.labels(name).inc()
         await asyncio.sleep(REST_AFTER_BUG)

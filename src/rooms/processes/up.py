@@ -19,6 +19,7 @@ from rooms.platform.settings import Settings, load, sandbox_overrides
 from rooms.processes.catalogue import CONTEXTS
 from rooms.processes.compose import open_house
 from rooms.processes.run import running
+from rooms.processes.telemetry import watched
 from rooms.processes.web import serve_gateway
 from rooms.sandbox.robots import run_robots
 from rooms.sandbox.server import RunningSandbox, start_sandbox
@@ -59,23 +60,6 @@ def addresses_of(data: Path) -> Addresses | None:
         return None
 
 
-def listen(host: str, port: int, option: str) -> socket.socket:
-    """Take a port before anything else is started. Problem where it is in use."""
-    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        taken.bind((host, port))
-        taken.listen(2048)
-    except OSError as error:
-        taken.close()
-        raise Problem(
-            f"Port {port} on {host} cannot be used: {error.strerror}",
-            exit_code=ExitCode.DEPENDENCY_DOWN,
-            next_step=f"end what uses it, or choose another with {option}",
-        ) from error
-    return taken
-
-
 async def up(
     options: UpOptions, database_url: str, web: socket.socket, told: Callable[[Addresses], None]
 ) -> None:
@@ -86,6 +70,7 @@ async def up(
         stack.push_async_callback(sandbox.close)
         settings = load(options.data, profile=sandbox_overrides(sandbox.url))
         house = await stack.enter_async_context(open_house(settings, database_url))
+        await stack.enter_async_context(watched(house))
         await stack.enter_async_context(running(house, CONTEXTS))
         await stack.enter_async_context(serve_gateway(house, web, sandbox=True))
         base = f"http://{_reachable(options.host)}:{web.getsockname()[1]}"

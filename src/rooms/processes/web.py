@@ -1,4 +1,4 @@
-"""Serves the gateway on a socket that is already taken."""
+"""Takes a port and serves the gateway on it."""
 
 import asyncio
 import socket
@@ -10,19 +10,39 @@ import uvicorn
 
 from rooms import __version__
 from rooms.entrypoints.gateway.app import Gateway, build_app
+from rooms.entrypoints.gateway.front import Front
 from rooms.platform.database import Unavailable
 from rooms.platform.migrate import is_current
+from rooms.platform.problem import ExitCode, Problem
 from rooms.processes.compose import House
+from rooms.processes.wire import Wire
 
 GRACE_FOR_STREAMS: Final = 2
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """The process owns the signals, not the web server."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def listen(host: str, port: int, option: str) -> socket.socket:
+    """Take a port before anything else is started. Problem where it is in use."""
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((host, port))
+        taken.listen(2048)
+    except OSError as error:
+        taken.close()
+        raise Problem(
+            f"Port {port} on {host} cannot be used: {error.strerror}",
+            exit_code=ExitCode.DEPENDENCY_DOWN,
+            next_step=f"end what uses it, or choose another with {option}",
+        ) from error
+    return taken
 
 
 @asynccontextmanager
@@ -37,18 +57,36 @@ async def serve_gateway(
         rooms=house.rooms,
         rate_per_token=house.settings.gateway.rate_per_token,
         rate_per_ip=house.settings.gateway.rate_per_ip,
+        streams_per_ip=house.settings.gateway.streams_per_ip,
         sandbox=sandbox,
         token_key=house.sandbox_token_key if sandbox else None,
         ready=lambda: waiting_for(house),
+        metrics=house.metrics.text,
         doorbell=house.database.doorbell,
         clock=house.clock,
         version=__version__,
     )
     app = build_app(gateway)
-    server = _Server(
+    server = web_server(app)
+    serving = asyncio.create_task(server.serve(sockets=[taken]))
+    try:
+        yield
+    finally:
+        app.close()
+        server.should_exit = True
+        await asyncio.wait({serving})
+
+
+def web_server(app: Front) -> uvicorn.Server:
+    """Give the web server that players meet; who serves it gives it its socket."""
+    return Server(
         uvicorn.Config(
             app,
+            http=Wire,
+            ws="none",
             log_config=None,
+            # What strangers send is no event: a line for each would let them fill the log.
+            log_level="error",
             access_log=False,
             lifespan="on",
             server_header=False,
@@ -57,13 +95,6 @@ async def serve_gateway(
             backlog=2048,
         )
     )
-    serving = asyncio.create_task(server.serve(sockets=[taken]))
-    try:
-        yield
-    finally:
-        app.close()
-        server.should_exit = True
-        await asyncio.wait({serving})
 
 
 async def waiting_for(house: House) -> list[str]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from re import compile as pattern
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from rooms.kernel.time import Instant
 from rooms.proof.decimals import plain
@@ -66,6 +66,7 @@ class Combination:
 
 
 Condition = Leaf | Combination
+Number = TypeVar("Number", Decimal, Fraction)
 
 
 class MarketProblem(ValueError):  # noqa: N818 - the word the others use for it
@@ -125,10 +126,15 @@ def meets(condition: Condition, values: Mapping[str, Decimal]) -> bool:
     if isinstance(condition, Combination):
         met = (meets(part, values) for part in condition.of)
         return all(met) if condition.kind is Kind.ALL else any(met)
-    value = measured(condition, values[condition.asset])
-    if condition.direction is Direction.AT_OR_ABOVE:
-        return value >= Fraction(condition.target)
-    return value <= Fraction(condition.target)
+    price = values[condition.asset]
+    if condition.type is MarketType.COIN_PRICE:
+        return _reaches(condition.direction, price, condition.target)
+    return _reaches(condition.direction, measured(condition, price), Fraction(condition.target))
+
+
+def _reaches(direction: Direction, value: Number, target: Number) -> bool:
+    # Comparing two decimals, or two fractions, rounds nothing.
+    return value >= target if direction is Direction.AT_OR_ABOVE else value <= target
 
 
 def measured(leaf: Leaf, price: Decimal) -> Fraction:

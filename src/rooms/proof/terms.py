@@ -82,7 +82,6 @@ def settings_problem(terms: RoomTerms) -> str | None:
 
 def terms_json(terms: RoomTerms) -> dict[str, Any]:
     """Write the terms as they are stored and published; durations in milliseconds."""
-    oracle = terms.oracle
     return {
         "protocol_bps": terms.pool.protocol_bps,
         "host_bps": terms.pool.host_bps,
@@ -91,20 +90,23 @@ def terms_json(terms: RoomTerms) -> dict[str, Any]:
         "settle_grace_ms": terms.settle_grace // _MILLISECOND,
         "confirmations": terms.confirmations,
         "token_window_ms": terms.token_window // _MILLISECOND,
-        "oracle": {
-            "quorum_coin": oracle.quorum_coin,
-            "quorum_token": oracle.quorum_token,
-            "spread_coin": written(oracle.spread_coin),
-            "spread_token": written(oracle.spread_token),
-            "sources": {name: _source_json(each) for name, each in oracle.sources.items()},
-        },
+        "oracle": oracle_json(terms.oracle),
+    }
+
+
+def oracle_json(terms: OracleTerms) -> dict[str, Any]:
+    """Write how prices are agreed on, as a part of a room's terms."""
+    return {
+        "quorum_coin": terms.quorum_coin,
+        "quorum_token": terms.quorum_token,
+        "spread_coin": written(terms.spread_coin),
+        "spread_token": written(terms.spread_token),
+        "sources": {name: _source_json(each) for name, each in terms.sources.items()},
     }
 
 
 def parse_terms(value: Fields) -> RoomTerms:
     """Read what ``terms_json`` wrote; Malformed otherwise."""
-    oracle = table(value, "oracle")
-    sources = table(oracle, "sources")
     return RoomTerms(
         pool=Terms(
             protocol_bps=whole(value, "protocol_bps"),
@@ -115,13 +117,19 @@ def parse_terms(value: Fields) -> RoomTerms:
         settle_grace=millis(value, "settle_grace_ms"),
         confirmations=whole(value, "confirmations"),
         token_window=millis(value, "token_window_ms"),
-        oracle=OracleTerms(
-            quorum_coin=whole(oracle, "quorum_coin"),
-            quorum_token=whole(oracle, "quorum_token"),
-            spread_coin=number(oracle, "spread_coin"),
-            spread_token=number(oracle, "spread_token"),
-            sources={name: _parse_source(table(sources, name)) for name in sources},
-        ),
+        oracle=parse_oracle(table(value, "oracle")),
+    )
+
+
+def parse_oracle(value: Fields) -> OracleTerms:
+    """Read what ``oracle_json`` wrote; Malformed otherwise."""
+    sources = table(value, "sources")
+    return OracleTerms(
+        quorum_coin=whole(value, "quorum_coin"),
+        quorum_token=whole(value, "quorum_token"),
+        spread_coin=number(value, "spread_coin"),
+        spread_token=number(value, "spread_token"),
+        sources={name: _parse_source(table(sources, name)) for name in sources},
     )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from rooms.contexts.ledger.api import PLAYER, WORLD, Movement
+from rooms.contexts.ledger.api import PLAYER, ROOM_POOLS, WORLD, Movement, Payment
 from rooms.contexts.ledger.checks import check_books
 from rooms.contexts.ledger.service import LedgerService
 from rooms.kernel.ids import AccountId, PlayerId
@@ -275,3 +275,21 @@ async def test_an_unbalanced_journal_is_refused_by_the_database(
         async with database.transaction() as tx:
             await ledger.post(tx, "invented", [Movement(alice, 1, "gift", "nobody")])
     assert [b.posted for b in await ledger.balances(PlayerId(1))] == [1000]
+
+
+async def test_what_is_collected_never_brings_an_account_below_what_is_held_on_it(
+    database: Database, ledger: LedgerService
+) -> None:
+    async with database.transaction() as tx:
+        alice = await funded(ledger, tx, 1, 1000)
+        pool = await ledger.open_account(tx, SOL, ROOM_POOLS, "0")
+        await ledger.reserve(tx, "h", alice, 400, ref="w", expires_at=SystemClock().now() + SOON)
+    # Whoever collects has looked what is there; the database does not rely on it.
+    with pytest.raises(asyncpg.CheckViolationError, match="never_below_zero"):
+        async with database.transaction() as tx:
+            await ledger.collect(tx, "c", "stake", [Payment(alice, 601, "room:1")], pool)
+
+    async with database.transaction() as tx:
+        await ledger.collect(tx, "c", "stake", [Payment(alice, 600, "room:1")], pool)
+    assert [(b.posted, b.available) for b in await ledger.balances(PlayerId(1))] == [(400, 0)]
+    await books_are_right(database)

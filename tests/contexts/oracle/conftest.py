@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from rooms.contexts.oracle.api import NewWatch, Priced, Tick
-from rooms.contexts.oracle.module import wire_pricing
+from rooms.contexts.oracle.module import oracle_terms, wire_pricing
 from rooms.contexts.oracle.service.deciding import Deciding
 from rooms.contexts.oracle.service.observing import OracleService
 from rooms.contexts.oracle.storage import OracleStorage
@@ -104,6 +104,7 @@ class Rig:
                     settles_at=now + timedelta(seconds=settles_in),
                     confirmations=2,
                     token_window=timedelta(seconds=token_window),
+                    terms=oracle_terms(self.settings),
                 ),
             )
         return tick
@@ -126,10 +127,14 @@ class Rig:
         return await self.tick()
 
     async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        """Look at every ring of the doorbell and now and then; ten seconds at most."""
+        """Look at every ring of the doorbell and now and then; ten seconds at most.
+
+        Time passes meanwhile: what is judged at the same instant again is no new observation.
+        """
         ear = self.database.doorbell.listen()
         async with asyncio.timeout(10):
             while not await holds():
+                self.clock.advance(0.1)
                 await ear.wait(0.02)
         ear.close()
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from rooms.contexts.oracle.module import oracle_terms
 from rooms.kernel.time import Instant, to_millis
 from rooms.platform.lease import LeadershipLost, Lease
-from rooms.proof.condition import Decision, Point, parse_market, see, step, watch
-from rooms.proof.consensus import parse_observation
+from rooms.proof.condition import Decision, MarketType, Point, parse_market, see, step, watch
+from rooms.proof.consensus import consensus, parse_observation
 from tests.contexts.oracle.conftest import Fact, Rig, coin
 from tests.contracts.outside import MINT
 
@@ -163,6 +164,42 @@ async def test_the_second_meeting_observation_may_come_after_a_restart(rig: Rig)
     await rig.restarted("second").tick()
 
     assert only(await rig.facts())[1]["t_hit"] == seen_at(hit)
+
+
+async def test_each_watch_is_decided_on_its_own_terms_though_the_settings_have_changed(
+    rig: Rig,
+) -> None:
+    await rig.watch(coin("SOL", "165"), subject="room:1")
+    others = rig.settings.sources.model_copy(
+        update={
+            "kraken": rig.settings.sources.kraken.model_copy(update={"weight": 9}),
+            "coinbase": rig.settings.sources.coinbase.model_copy(update={"origin": "kraken"}),
+            "binance": rig.settings.sources.binance.model_copy(update={"url": ""}),
+        }
+    )
+    changed = rig.settings.model_copy(update={"sources": others, "quorum_coin": 2})
+    await rig.lease.release()
+    second = rig.restarted("second", changed)
+    await second.watch(coin("SOL", "165"), subject="room:2")
+    for price in ("164", "166", "167"):
+        await second.tick_at("SOL", price)
+
+    facts = {told["subject"]: (kind, told) for kind, told in await rig.facts()}
+    first = await rig.evidence(facts["room:1"], "SOL")
+    other = await rig.evidence(facts["room:2"], "SOL")
+    assert len(first) == len(other) == 3
+    assert not {each["tick"] for each in first} & {each["tick"] for each in other}
+    for evidence, settings in ((first, rig.settings), (other, changed)):
+        terms = oracle_terms(settings)
+        for each in evidence:
+            _, seen = parse_observation(each)
+            quotes = [judged.quote for judged in seen.quotes if judged.why != "bound"]
+            assert {(quote.source, quote.weight, quote.origin) for quote in quotes} <= {
+                (name, fixed.weight, fixed.origin) for name, fixed in terms.sources.items()
+            }
+            bound = next((each.quote for each in seen.quotes if each.why == "bound"), None)
+            rules = terms.rules(MarketType.COIN_PRICE)
+            assert consensus("SOL", quotes, rules, seen.judged_at, bound) == seen
 
 
 async def test_a_leader_who_was_replaced_unknowingly_writes_nothing(rig: Rig) -> None:
@@ -317,3 +354,18 @@ def derived_again(
         if decision is not None:
             return decision
     return None
+
+
+async def test_a_clock_that_is_set_back_observes_nothing_until_it_has_caught_up(rig: Rig) -> None:
+    await rig.watch(coin("SOL", "165"))
+    await rig.tick()
+    seen = await rig.count("observations")
+    rig.clock.advance(-10)
+    await rig.tick_at("SOL", "165")
+    await rig.tick()
+    assert await rig.count("observations") == seen
+    assert not await rig.told()
+    rig.clock.advance(10)
+    await rig.tick()
+    await rig.tick()
+    assert await rig.told()

@@ -1,3 +1,5 @@
+import asyncio
+
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.kernel.ids import RoomId
 from rooms.proof.pool import Side
@@ -48,3 +50,27 @@ async def test_nothing_happens_before_its_time(house: House) -> None:
     await house.clock.tick()
 
     assert await house.status(room) is RoomStatus.QUEUING
+
+
+async def test_a_room_whose_payout_has_to_wait_does_not_hold_up_the_others(house: House) -> None:
+    stuck, sound = await a_due_room(house), await a_due_room(house)
+    for room in (stuck, sound):
+        await house.let_pass(room, until="settles_at")
+        await house.clock.move()
+        await house.closed(room, Side.YES)
+    ear = house.database.doorbell.listen()
+
+    async def settled(room: RoomId) -> None:
+        while await house.status(room) is not RoomStatus.SETTLED:
+            await ear.wait()
+
+    async with house.owner.transaction() as tx:
+        await tx.execute("SELECT FROM parimutuel.rooms WHERE id = $1 FOR UPDATE", stuck)
+        running = asyncio.create_task(house.clock.run())
+        await settled(sound)
+        assert await house.status(stuck) is RoomStatus.SETTLING
+    await settled(stuck)
+    running.cancel()
+    await asyncio.wait({running})
+    ear.close()
+    await house.books_are_right()

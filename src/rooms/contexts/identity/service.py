@@ -1,6 +1,7 @@
 """Use cases of identity."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from rooms.contexts.identity.api import Administrator
 from rooms.contexts.identity.domain import clean_name, new_token, token_digest
@@ -8,6 +9,7 @@ from rooms.contexts.identity.storage import IdentityStorage
 from rooms.kernel.ids import PlayerId, StaffId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Tx
+from rooms.platform.lanes import Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,10 @@ class IdentityService:
 
     database: Database
     storage: IdentityStorage
+    _asked: Lanes[bytes, PlayerId | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_asked", Lanes("tokens", self._players, at_once=1))
 
     async def register(self, tx: Tx, name: str, token: str) -> PlayerId:
         """Make a player who is known by this token."""
@@ -25,8 +31,12 @@ class IdentityService:
 
     async def player_of(self, token: str) -> PlayerId | None:
         """Say which player bears this token."""
+        return await self._asked.submit("all", token_digest(token))
+
+    async def _players(self, digests: Sequence[bytes]) -> list[PlayerId | None]:
         async with self.database.transaction() as tx:
-            return await self.storage.player_by_token(tx, token_digest(token))
+            known = await self.storage.players_by_token(tx, digests)
+        return [known.get(digest) for digest in digests]
 
     async def administrator_of(self, token: str) -> Administrator:
         """Say which administrator bears this token."""

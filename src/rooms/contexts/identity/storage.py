@@ -1,5 +1,7 @@
 """Identity as rows."""
 
+from collections.abc import Sequence
+
 from rooms.contexts.identity.api import Administrator
 from rooms.kernel.ids import PlayerId, StaffId
 from rooms.platform.database import Row, Tx
@@ -28,9 +30,13 @@ class IdentityStorage:
             staff,
         )
 
-    async def player_by_token(self, tx: Tx, digest: bytes) -> PlayerId | None:
-        player = await tx.value("SELECT player_id FROM identity.tokens WHERE digest = $1", digest)
-        return None if player is None else PlayerId(player)
+    async def players_by_token(self, tx: Tx, digests: Sequence[bytes]) -> dict[bytes, PlayerId]:
+        rows = await tx.fetch(
+            "SELECT digest, player_id FROM identity.tokens "
+            "WHERE digest = ANY ($1) AND player_id IS NOT NULL",
+            list(digests),
+        )
+        return {digest: PlayerId(player) for digest, player in rows}
 
     async def staff_by_token(self, tx: Tx, digest: bytes) -> Administrator | None:
         row = await tx.row(

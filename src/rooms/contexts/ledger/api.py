@@ -1,8 +1,8 @@
 """The face of the ledger: the only way in which money moves."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from rooms.kernel.ids import AccountId, HoldId, JournalId, PlayerId
 from rooms.kernel.money import Asset
@@ -24,6 +24,14 @@ class Movement:
     account: AccountId
     amount: int
     kind: str
+    ref: str
+
+
+class Payment(NamedTuple):
+    """What one account pays: a positive amount (smallest units) and what for."""
+
+    account: AccountId
+    amount: int
     ref: str
 
 
@@ -72,6 +80,25 @@ class Ledger(Protocol):
         The same key with the same movements is the same journal and moves nothing again.
         Refuses E-BAL-LOW (available, needed) where a guarded account would fall below zero, and
         E-KEY-REUSED where the key's journal had other movements.
+        """
+        ...
+
+    async def spendable(
+        self, tx: Tx, accounts: Collection[AccountId], *, wait: bool
+    ) -> dict[AccountId, int]:
+        """Lock accounts until the transaction ends and give what each can pay.
+
+        Without ``wait`` an account that somebody else has locked is left out.
+        """
+        ...
+
+    async def collect(
+        self, tx: Tx, key: str, kind: str, payments: Sequence[Payment], into: AccountId
+    ) -> JournalId:
+        """Post many payments into one account as one journal; the key was never used before.
+
+        The payers were locked by ``spendable``, which told that they can pay. ``into`` is locked
+        here, after them, as everywhere where an account of the house meets players' accounts.
         """
         ...
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from rooms.contexts.ledger.api import PLAYER, Balance, StatementLine
 from rooms.kernel.ids import AccountId, PlayerId
-from rooms.kernel.money import Asset
+from rooms.kernel.money import SOL, Asset
+from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
+from rooms.platform.metrics import HOUSE_BALANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,14 @@ class AccountView:
     owner: str
     balance: int
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something wrong that the check that never stops has found."""
+
+    at: Instant
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,25 @@ class LedgerQueries:
             )
             for row in rows
         ]
+
+    async def alarms(self, tx: Tx) -> list[Alarm]:
+        rows = await tx.fetch("SELECT at, what FROM ledger.alarms ORDER BY id LIMIT 100")
+        return [Alarm(row["at"], row["what"]) for row in rows]
+
+
+async def read_house_accounts(tx: Tx) -> None:
+    """Set the gauges of the house's own accounts; all others are the players'."""
+    rows = await tx.fetch(
+        """
+        SELECT asset, kind, sum(balance)::numeric AS balance FROM ledger.accounts
+        WHERE asset = $1 AND kind IN (SELECT kind FROM ledger.kinds WHERE kind <> $2)
+        GROUP BY asset, kind
+        """,
+        SOL,
+        PLAYER,
+    )
+    for row in rows:
+        HOUSE_BALANCE.labels(row["kind"], row["asset"]).set(row["balance"])
 
 
 def _line(row: Row) -> StatementLine:

@@ -1,9 +1,9 @@
 """The ledger's use cases. The arithmetic and its guards live in the database's functions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from rooms.contexts.ledger.api import Balance, Movement, StatementLine
+from rooms.contexts.ledger.api import Balance, Movement, Payment, StatementLine
 from rooms.contexts.ledger.queries import LedgerQueries
 from rooms.contexts.ledger.storage import LedgerStorage
 from rooms.kernel.ids import AccountId, HoldId, JournalId, PlayerId
@@ -34,6 +34,18 @@ class LedgerService:
             await self.storage.open_movements(tx)
             await self.storage.add_movements(tx, movements)
         return await self.storage.post(tx, key)
+
+    async def spendable(
+        self, tx: Tx, accounts: Collection[AccountId], *, wait: bool
+    ) -> dict[AccountId, int]:
+        """Lock accounts until the transaction ends and give what each can pay."""
+        return await self.storage.spendable(tx, accounts, wait=wait)
+
+    async def collect(
+        self, tx: Tx, key: str, kind: str, payments: Sequence[Payment], into: AccountId
+    ) -> JournalId:
+        """Post many payments into one account as one journal."""
+        return await self.storage.collect(tx, key, kind, payments, into)
 
     async def reserve(
         self, tx: Tx, key: str, account: AccountId, amount: int, *, ref: str, expires_at: Instant

@@ -1,19 +1,19 @@
 """The ledger's writing side: each method calls one function of the database."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
 import msgspec
 
-from rooms.contexts.ledger.api import Movement
+from rooms.contexts.ledger.api import Movement, Payment
 from rooms.kernel.ids import AccountId, HoldId, JournalId
 from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import Instant
-from rooms.platform.database import Tx
+from rooms.platform.database import Tx, array
 
-# What the functions of migration 0002 raise where they refuse.
+# What the functions of migrations 0002 and 0008 raise where they refuse.
 TOO_LITTLE: Final = "RL002"
 KEY_REUSED: Final = "RL003"
 HOLD_TOO_SMALL: Final = "RL004"
@@ -44,6 +44,33 @@ class LedgerStorage:
     async def post(self, tx: Tx, key: str) -> JournalId:
         async with refusing():
             return JournalId(await tx.value("SELECT ledger.post($1)", key))
+
+    async def spendable(
+        self, tx: Tx, accounts: Collection[AccountId], *, wait: bool
+    ) -> dict[AccountId, int]:
+        rows = await tx.fetch(
+            "SELECT account_id, available FROM ledger.spendable($1::text::bigint[], $2)",
+            array(list(accounts)),
+            wait,
+        )
+        return {AccountId(account): available for account, available in rows}
+
+    async def collect(
+        self, tx: Tx, key: str, kind: str, payments: Sequence[Payment], into: AccountId
+    ) -> JournalId:
+        payers, amounts, refs = zip(*payments, strict=True)
+        return JournalId(
+            await tx.value(
+                "SELECT ledger.collect("
+                "$1, $2, $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6)",
+                key,
+                kind,
+                array(payers),
+                array(amounts),
+                array(refs),
+                into,
+            )
+        )
 
     async def reserve(
         self,
@@ -80,6 +107,21 @@ class LedgerStorage:
             "ORDER BY account_id, id LIMIT 500"
         )
         return [HoldId(row["id"]) for row in rows]
+
+    async def check_entries(self, tx: Tx, most: int) -> tuple[int, bool, list[str]]:
+        """Check the next entries; give how many, whether that was all, what is wrong and new."""
+        row = await tx.row("SELECT checked, whole, wrong FROM ledger.check_entries($1)", most)
+        assert row is not None
+        return row["checked"], row["whole"], row["wrong"]
+
+    async def check_accounts(self, tx: Tx, after: int, most: int) -> tuple[int, list[str]]:
+        """Check accounts; give after which to go on (0: from the first), what is wrong and new."""
+        row = await tx.row("SELECT last, wrong FROM ledger.check_accounts($1, $2)", after, most)
+        assert row is not None
+        return row["last"] or 0, row["wrong"]
+
+    async def alarms(self, tx: Tx) -> int:
+        return int(await tx.value("SELECT count(*) FROM ledger.alarms"))
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from rooms.kernel.time import Instant
 from rooms.platform.database import Tx
 from rooms.proof.condition import Condition, MarketType
 from rooms.proof.consensus import NoConsensus, Observation
+from rooms.proof.terms import OracleTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ class Newest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewWatch:
-    """A condition to be decided for ``subject`` (``room:12``); what it depends on is fixed."""
+    """A condition to be decided for ``subject`` (``room:12``); what it depends on is fixed.
+
+    ``terms`` say how its prices are agreed on, whatever the settings become.
+    """
 
     subject: str
     condition: Condition
@@ -51,6 +55,7 @@ class NewWatch:
     settles_at: Instant
     confirmations: int
     token_window: timedelta
+    terms: OracleTerms
 
 
 class Oracle(Protocol):

@@ -1,7 +1,7 @@
-"""How a watched condition is decided, tick by tick, and what the settings ask of sources. Pure."""
+"""How quotes are judged and a watched condition is decided, tick by tick. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from rooms.contexts.oracle.api import Priced
 from rooms.contexts.oracle.events import ConditionMet, ConditionNotMet
 from rooms.kernel.time import Instant, to_millis
-from rooms.platform.settings import OracleSettings, Role
+from rooms.platform.settings import Role
 from rooms.proof.condition import (
     Condition,
     Decision,
@@ -20,8 +20,9 @@ from rooms.proof.condition import (
     see,
     step,
 )
-from rooms.proof.consensus import Rules
+from rooms.proof.consensus import NoConsensus, Observation, Quote, consensus
 from rooms.proof.pool import Side
+from rooms.proof.terms import BOUND_ROLE, OracleTerms, SourceTerms
 
 ROLES: Final[Mapping[MarketType, Role]] = {
     MarketType.COIN_PRICE: "coin",
@@ -29,12 +30,53 @@ ROLES: Final[Mapping[MarketType, Role]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the sources said about one asset, until ``at``; nobody has judged it yet."""
+
+    priced: Priced
+    quotes: Sequence[Quote]
+    bound: Quote | None
+    at: Instant
+
+
+def judge(heard: Heard, terms: OracleTerms) -> Observation | NoConsensus:
+    """Find the price on which the sources agree under these terms, whatever the settings are.
+
+    A source that the terms do not know has no say, and none counts for more than they fixed.
+    """
+    rules = terms.rules(heard.priced.type)
+    quotes = [
+        _counted(quote, terms.sources[quote.source])
+        for quote in heard.quotes
+        if quote.source in rules.max_age
+    ]
+    bound = None if heard.bound is None else _bound(heard.bound, terms)
+    return consensus(heard.priced.asset, quotes, rules, heard.at, bound)
+
+
+def _bound(quote: Quote, terms: OracleTerms) -> Quote | None:
+    fixed = terms.sources.get(quote.source)
+    return _counted(quote, fixed) if fixed is not None and fixed.role == BOUND_ROLE else None
+
+
+def _counted(quote: Quote, fixed: SourceTerms) -> Quote:
+    if (quote.weight, quote.origin) == (fixed.weight, fixed.origin):
+        return quote
+    return replace(quote, weight=fixed.weight, origin=fixed.origin)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """A condition in force and how far its decision has come."""
+    """A condition in force and how far its decision has come.
+
+    ``terms`` is the number of those on which its prices are agreed on; None for a watch that is
+    older than such numbers, which goes by the settings in force.
+    """
 
     id: int
     subject: str
+    terms: int | None
     condition: Condition
     first_tick: int
     confirmations: int
@@ -157,15 +199,3 @@ def _remembered(watch: Watch, asset: str, history: History) -> list[Past]:
         for past in history.get(asset, ())
         if past.tick == watch.first_tick or (past.monitored and past.tick > watch.first_tick)
     ]
-
-
-def rules(settings: OracleSettings, kind: MarketType) -> Rules:
-    """Give the consensus rules in force for coins or for tokens."""
-    coin = kind is MarketType.COIN_PRICE
-    return Rules(
-        quorum=settings.quorum_coin if coin else settings.quorum_token,
-        spread=settings.spread_coin if coin else settings.spread_token,
-        max_age={
-            name: source.max_age for name, source in settings.sources.enabled(ROLES[kind]).items()
-        },
-    )

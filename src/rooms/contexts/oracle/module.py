@@ -1,19 +1,19 @@
 """Wires the oracle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from rooms.contexts.oracle.adapters.registry import make_feed
 from rooms.contexts.oracle.api import Oracle
-from rooms.contexts.oracle.domain import ROLES, rules
+from rooms.contexts.oracle.domain import ROLES
 from rooms.contexts.oracle.ports import Role
 from rooms.contexts.oracle.service.deciding import Deciding
 from rooms.contexts.oracle.service.observing import OracleService
 from rooms.contexts.oracle.service.pacing import PacedFeed
 from rooms.contexts.oracle.service.pricing import Bounds, Pricing
-from rooms.contexts.oracle.storage import OracleStorage
+from rooms.contexts.oracle.storage import OracleStorage, read_watches
 from rooms.contexts.oracle.workers import Monitor
 from rooms.kernel.time import Clock
 from rooms.platform.database import Database
@@ -21,6 +21,7 @@ from rooms.platform.http import HttpClient
 from rooms.platform.lease import Lease
 from rooms.platform.module import Module, Worker
 from rooms.platform.settings import OracleSettings, Source
+from rooms.proof.terms import OracleTerms, SourceTerms
 
 LEADERSHIP: Final = "oracle"
 SHORTEST_LEASE: Final = timedelta(seconds=4)
@@ -31,7 +32,7 @@ class FeedSource:
     """A source as its adapter wants to know it, with the key in the clear."""
 
     url: str
-    key: str = ""
+    key: str = field(default="", repr=False)
     weight: int
     max_age: timedelta
     min_interval: timedelta
@@ -56,6 +57,7 @@ def oracle_module(
         "oracle",
         OracleService(database, storage, pricing, clock),
         workers=(Worker("oracle.monitor", monitor.run),),
+        readings=(read_watches,),
     )
 
 
@@ -70,9 +72,28 @@ def wire_pricing(http: HttpClient, settings: OracleSettings, clock: Clock) -> Pr
 
     return Pricing(
         feeds={kind: feeds(role) for kind, role in ROLES.items()},
-        rules={kind: rules(settings, kind) for kind in ROLES},
+        terms=oracle_terms(settings),
         bounds=Bounds(feeds("bound"), clock),
         clock=clock,
+    )
+
+
+def oracle_terms(settings: OracleSettings) -> OracleTerms:
+    """Say how prices are agreed on by these settings, as rooms fix it at their creation."""
+    return OracleTerms(
+        quorum_coin=settings.quorum_coin,
+        quorum_token=settings.quorum_token,
+        spread_coin=settings.spread_coin,
+        spread_token=settings.spread_token,
+        sources={
+            name: SourceTerms(
+                weight=source.weight,
+                origin=source.origin,
+                max_age=source.max_age,
+                role=source.role,
+            )
+            for name, source in settings.sources.enabled("coin", "bound", "token").items()
+        },
     )
 
 

@@ -1,14 +1,16 @@
 """The oracle's rows: ticks with their observations, and the watches in force."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rooms.contexts.oracle.api import Newest, NewWatch
 from rooms.contexts.oracle.domain import Folded, History, Past, Watch
 from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
+from rooms.platform.metrics import PRICE_AGE, WATCHES
 from rooms.proof.condition import Watching, leaves, market_json, parse_market
 from rooms.proof.consensus import Observation, observation_json
+from rooms.proof.terms import OracleTerms, oracle_json, parse_oracle
 
 AT_A_STRETCH: Final = 100
 """Rows that are read or written without giving way to everybody else in the process."""
@@ -17,12 +19,38 @@ AT_A_STRETCH: Final = 100
 class OracleStorage:
     """One method is one statement, however many assets and watches there are."""
 
-    async def add_tick(self, tx: Tx, at: Instant, epoch: int | None) -> int:
+    async def add_tick(self, tx: Tx, at: Instant, epoch: int | None, terms: int | None) -> int:
         return int(
             await tx.value(
-                "INSERT INTO oracle.ticks (at, epoch) VALUES ($1, $2) RETURNING id", at, epoch
+                "INSERT INTO oracle.ticks (at, epoch, terms_id) VALUES ($1, $2, $3) RETURNING id",
+                at,
+                epoch,
+                terms,
             )
         )
+
+    async def number_of(self, tx: Tx, terms: OracleTerms) -> int:
+        """Give the number of terms, which they get where nobody had the same before."""
+        written = oracle_json(terms)
+        number = await self._number_of(tx, written)
+        if number is None:
+            await tx.execute(
+                "INSERT INTO oracle.terms (terms) VALUES ($1) ON CONFLICT DO NOTHING", written
+            )
+            number = await self._number_of(tx, written)
+        assert number is not None, "terms that are stored have a number"
+        return number
+
+    async def _number_of(self, tx: Tx, written: Mapping[str, Any]) -> int | None:
+        number: int | None = await tx.value("SELECT id FROM oracle.terms WHERE terms = $1", written)
+        return number
+
+    async def terms(self, tx: Tx, numbers: Collection[int | None]) -> dict[int | None, OracleTerms]:
+        rows = await tx.fetch(
+            "SELECT id, terms FROM oracle.terms WHERE id = ANY ($1)",
+            [number for number in numbers if number is not None],
+        )
+        return {row["id"]: parse_oracle(row["terms"]) for row in rows}
 
     async def add_observations(self, tx: Tx, tick: int, seen: Sequence[Observation]) -> None:
         for start in range(0, len(seen), AT_A_STRETCH):
@@ -72,6 +100,25 @@ class OracleStorage:
         )
         return [row["evidence"] for row in rows]
 
+    async def judged(self, tx: Tx, assets: Collection[str]) -> dict[str, Instant]:
+        """Give when the monitor's newest observation of each asset that has one was judged."""
+        rows = await tx.fetch(
+            """
+            SELECT wanted.asset, (newest.evidence ->> 'judged_at')::timestamptz AS at
+            FROM unnest($1::text[]) AS wanted (asset)
+            CROSS JOIN LATERAL (
+                SELECT seen.evidence
+                FROM oracle.observations AS seen
+                JOIN oracle.ticks AS tick ON tick.id = seen.tick_id AND tick.epoch IS NOT NULL
+                WHERE seen.asset = wanted.asset
+                ORDER BY seen.tick_id DESC
+                LIMIT 1
+            ) AS newest
+            """,
+            list(assets),
+        )
+        return {row["asset"]: row["at"] for row in rows}
+
     async def history(
         self,
         tx: Tx,
@@ -80,8 +127,12 @@ class OracleStorage:
         first_ticks: Collection[int],
         since: Instant,
         before: int,
+        terms: int | None,
     ) -> History:
-        """Give the monitor's observations since the instant, the last before, and the first."""
+        """Give the monitor's observations since the instant, the last before, and the first.
+
+        The monitor's are those that were agreed on by the same ``terms``.
+        """
         rows = tx.cursor(
             """
             WITH floor AS MATERIALIZED (
@@ -94,11 +145,13 @@ class OracleStorage:
                 SELECT seen.tick_id, seen.at, seen.price, true AS monitored
                 FROM oracle.observations AS seen
                 JOIN oracle.ticks AS tick ON tick.id = seen.tick_id AND tick.epoch IS NOT NULL
+                  AND tick.terms_id IS NOT DISTINCT FROM $5
                 WHERE seen.asset = wanted.asset AND seen.tick_id > floor.id AND seen.tick_id < $4
                 UNION ALL
                 (SELECT seen.tick_id, seen.at, seen.price, true
                  FROM oracle.observations AS seen
                  JOIN oracle.ticks AS tick ON tick.id = seen.tick_id AND tick.epoch IS NOT NULL
+                   AND tick.terms_id IS NOT DISTINCT FROM $5
                  WHERE seen.asset = wanted.asset AND seen.tick_id <= floor.id
                  ORDER BY seen.tick_id DESC
                  LIMIT 1)
@@ -113,6 +166,7 @@ class OracleStorage:
             list(first_ticks),
             since,
             before,
+            terms,
             prefetch=AT_A_STRETCH,
         )
         history: dict[str, list[Past]] = {asset: [] for asset in assets}
@@ -125,9 +179,9 @@ class OracleStorage:
             """
             INSERT INTO oracle.watches (
                 subject, market, assets, resolve, confirmations, token_window, first_tick,
-                created_at, settles_at, clear_at
+                created_at, settles_at, clear_at, terms_id
             )
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $10)
             """,
             watch.subject,
             market_json(watch.condition),
@@ -138,6 +192,7 @@ class OracleStorage:
             watch.first_tick,
             watch.created_at,
             watch.settles_at,
+            await self.number_of(tx, watch.terms),
         )
 
     async def end_watch(self, tx: Tx, subject: str) -> bool:
@@ -152,8 +207,8 @@ class OracleStorage:
     async def watches_in_force(self, tx: Tx) -> list[Watch]:
         rows = tx.cursor(
             """
-            SELECT id, subject, market, resolve, confirmations, token_window, first_tick,
-                   created_at, settles_at, clear_at, clear_tick, met_since, met_ticks
+            SELECT id, subject, terms_id, market, resolve, confirmations, token_window,
+                   first_tick, created_at, settles_at, clear_at, clear_tick, met_since, met_ticks
             FROM oracle.watches
             WHERE ended_at IS NULL
             ORDER BY id
@@ -194,10 +249,35 @@ class OracleStorage:
         return {row["id"] for row in rows}
 
 
+async def read_watches(tx: Tx) -> None:
+    """Set the gauges of what is watched: how much, and how old the oldest price for it is."""
+    row = await tx.row(
+        """
+        WITH watched AS (
+            SELECT assets FROM oracle.watches WHERE ended_at IS NULL
+        ), wanted AS (
+            SELECT DISTINCT unnest(assets) AS asset FROM watched
+        )
+        SELECT (SELECT count(*) FROM watched) AS watches,
+               (SELECT extract(epoch FROM clock_timestamp() - min(newest.at))
+                FROM wanted CROSS JOIN LATERAL (
+                    SELECT seen.at FROM oracle.observations AS seen
+                    WHERE seen.asset = wanted.asset
+                    ORDER BY seen.tick_id DESC
+                    LIMIT 1
+                ) AS newest) AS age
+        """
+    )
+    assert row is not None
+    WATCHES.set(row["watches"])
+    PRICE_AGE.set(row["age"] or 0)
+
+
 def _watch(row: Row) -> Watch:
     return Watch(
         id=row["id"],
         subject=row["subject"],
+        terms=row["terms_id"],
         condition=parse_market(row["market"]),
         first_tick=row["first_tick"],
         confirmations=row["confirmations"],

@@ -10,6 +10,8 @@ import structlog
 from rooms.contexts.oracle.service.deciding import Deciding
 from rooms.platform.database import Unavailable
 from rooms.platform.lease import LeadershipLost, Lease
+from rooms.platform.metrics import LEADS, TICK_SECONDS
+from rooms.platform.tracing import span
 
 log = structlog.get_logger()
 
@@ -37,9 +39,13 @@ class Monitor:
 
     async def _tick(self) -> None:
         try:
-            if await self.lease.acquire():
-                await self.deciding.tick(self.lease)
+            leads = await self.lease.acquire()
+            LEADS.set(leads)
+            if leads:
+                with span("oracle tick"), TICK_SECONDS.time():
+                    await self.deciding.tick(self.lease)
         except LeadershipLost:
+            LEADS.set(0)
             log.warning("another process leads the oracle now; its ticks count")
         except Unavailable as problem:
             log.warning("database away; nothing is decided", why=str(problem))

@@ -58,7 +58,7 @@ class PlaceBet:
     player: PlayerId
     side: Side
     stake: int
-    key: str
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +184,9 @@ class Rooms(Protocol):
     async def open_room(self, command: OpenRoom) -> Answered[RoomView]:
         """Open a room.
 
-        Refuses E-ROOM-TITLE, E-ROOM-TARGET, E-ROOM-TIME, E-ROOM-LIMIT, E-ROOM-MARKET,
-        E-ROOM-PLAYERS, E-ROOM-TERMS, E-ASSET-UNKNOWN, E-ASSET-UNPRICED, E-KEY-REUSED.
+        Refuses E-ROOM-TITLE, E-ROOM-TARGET, E-ROOM-TIME, E-ROOM-LIMIT, E-ROOM-RATE,
+        E-ROOM-MARKET, E-ROOM-PLAYERS, E-ROOM-TERMS, E-ASSET-UNKNOWN, E-ASSET-UNPRICED,
+        E-KEY-REUSED.
         """
         ...
 

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -45,7 +45,10 @@ HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the house allows now; a room keeps the terms it was created with."""
+    """What the house allows now; a room keeps the terms it was created with.
+
+    New assets are those that were never priced; so many are asked for in a minute.
+    """
 
     duration_min: timedelta
     duration_max: timedelta
@@ -54,6 +57,8 @@ class Limits:
     stake_min: int
     stake_max: int
     rooms_per_host: int
+    new_assets_per_host: int
+    new_assets: int
     admin_void_delay: timedelta
     stale_after: timedelta
     token_depth_bps: int
@@ -76,21 +81,18 @@ class Room:
     created_at: Instant
     locks_at: Instant
     settles_at: Instant
+    # What follows from these, asked for with every bet: the assets of the question, each once;
+    # whether pushing a pool could decide it, so that the depth rule applies; the room's name in
+    # journals and watches.
+    assets: tuple[str, ...] = field(init=False, compare=False)
+    has_tokens: bool = field(init=False, compare=False)
+    subject: str = field(init=False, compare=False)
 
-    @property
-    def assets(self) -> tuple[str, ...]:
-        """What the question is about, each asset once."""
-        return assets_of(self.condition)
-
-    @property
-    def has_tokens(self) -> bool:
-        """Whether pushing a pool could decide the room, so that the depth rule applies."""
-        return any(leaf.type is MarketType.TOKEN_MARKET_CAP for leaf in leaves(self.condition))
-
-    @property
-    def subject(self) -> str:
-        """The room's name in journals and watches."""
-        return f"room:{self.id}"
+    def __post_init__(self) -> None:
+        tokens = (leaf.type is MarketType.TOKEN_MARKET_CAP for leaf in leaves(self.condition))
+        object.__setattr__(self, "assets", assets_of(self.condition))
+        object.__setattr__(self, "has_tokens", any(tokens))
+        object.__setattr__(self, "subject", f"room:{self.id}")
 
     def require_move(self, status: RoomStatus) -> None:
         """Only the moves of the table exist; any other is a bug."""

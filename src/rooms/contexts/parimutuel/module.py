@@ -8,9 +8,10 @@ from rooms.contexts.oracle.api import Oracle
 from rooms.contexts.parimutuel.api import Rooms
 from rooms.contexts.parimutuel.consumers import decide_rooms
 from rooms.contexts.parimutuel.domain import Limits
-from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries
+from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries, read_rooms
 from rooms.contexts.parimutuel.service.betting import Betting
-from rooms.contexts.parimutuel.service.opening import Opening
+from rooms.contexts.parimutuel.service.opening import Opening, curiosity
+from rooms.contexts.parimutuel.service.placing import Placing
 from rooms.contexts.parimutuel.service.rooms import RoomsService
 from rooms.contexts.parimutuel.service.settling import Settling
 from rooms.contexts.parimutuel.service.voiding import Voiding
@@ -51,8 +52,23 @@ def parimutuel_module(
     voiding = Voiding(database, rooms, bets, VoidStorage(), near.identity, settling)
     face = RoomsService(
         database=database,
-        opening=Opening(database, rooms, queries, near.oracle, near.referral, clock, limits, terms),
-        betting=Betting(database, rooms, bets, near.ledger, near.oracle, near.referral, limits),
+        opening=Opening(
+            database=database,
+            rooms=rooms,
+            queries=queries,
+            oracle=near.oracle,
+            referral=near.referral,
+            clock=clock,
+            limits=limits,
+            terms=terms,
+            curiosity=curiosity(limits),
+        ),
+        betting=Betting(
+            database,
+            Placing(rooms, bets, near.ledger, near.oracle, limits),
+            near.ledger,
+            near.referral,
+        ),
         settling=settling,
         voiding=voiding,
         queries=queries,
@@ -64,4 +80,5 @@ def parimutuel_module(
         face,
         consumers=(decide_rooms(settling),),
         workers=(Worker("parimutuel.clock", RoomClock(database, rooms, settling, voiding).run),),
+        readings=(read_rooms,),
     )

@@ -17,6 +17,7 @@ from rooms.contexts.parimutuel.api import (
 from rooms.kernel.ids import BetId, PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Row, Tx
+from rooms.platform.metrics import IN_PLAY, LATE
 from rooms.proof.condition import leaves, parse_market
 from rooms.proof.pool import Side, dividends
 from rooms.proof.terms import parse_terms
@@ -40,6 +41,7 @@ ROOMS: Final = """
     LEFT JOIN LATERAL (
         SELECT reason, effective_at FROM parimutuel.void_requests
         WHERE room_id = room.id AND effective_at IS NOT NULL
+        ORDER BY effective_at DESC LIMIT 1
     ) AS void ON true
 """
 
@@ -68,20 +70,25 @@ class RoomQueries:
         limit: int,
     ) -> list[RoomView]:
         """List rooms, newest first."""
+        # Only what is asked for is in the statement, so that an index can answer it, and pools
+        # are summed for those rooms alone that are shown.
+        asked = {
+            "status =": status,
+            "assets @>": [asset] if asset is not None else None,
+            "host_id =": host,
+            "id <": before,
+        }
+        given = {condition: value for condition, value in asked.items() if value is not None}
+        where = [f"{condition} ${place}" for place, condition in enumerate(given, start=2)]
         rows = await tx.fetch(
             f"""
             {ROOMS}
-            WHERE ($1::text IS NULL OR room.status = $1)
-              AND ($2::text IS NULL OR $2 = ANY (room.assets))
-              AND ($3::bigint IS NULL OR room.host_id = $3)
-              AND ($4::bigint IS NULL OR room.id < $4)
-            ORDER BY room.id DESC LIMIT $5
+            WHERE room.id IN (SELECT id FROM parimutuel.rooms WHERE {" AND ".join(where) or "true"}
+                              ORDER BY id DESC LIMIT $1)
+            ORDER BY room.id DESC
             """,
-            status,
-            asset,
-            host,
-            before,
             limit,
+            *given.values(),
         )
         return await self._views(tx, rows)
 
@@ -243,3 +250,26 @@ def _own_bet(row: Row) -> OwnBet:
     return OwnBet(
         **columns, status=status, net=None if payout is None else payout - columns["stake"]
     )
+
+
+async def read_rooms(tx: Tx) -> None:
+    """Set the gauges of the rooms in play: how many, and how late the latest is."""
+    rows = await tx.fetch(
+        """
+        SELECT room.status, count(*) AS rooms,
+               extract(epoch FROM clock_timestamp() - min(room.locks_at)
+                   FILTER (WHERE room.status IN ('QUEUING', 'OPEN'))) AS lock,
+               extract(epoch FROM clock_timestamp() - min(room.settles_at)
+                   FILTER (WHERE decision.room_id IS NULL)) AS settle,
+               extract(epoch FROM clock_timestamp() - min(decision.at)) AS pay
+        FROM parimutuel.rooms AS room
+        LEFT JOIN parimutuel.decisions AS decision ON decision.room_id = room.id
+        WHERE room.status IN ('QUEUING', 'OPEN', 'LOCKED', 'SETTLING')
+        GROUP BY room.status
+        """
+    )
+    rooms = {row["status"]: row["rooms"] for row in rows}
+    for status in (RoomStatus.QUEUING, RoomStatus.OPEN, RoomStatus.LOCKED, RoomStatus.SETTLING):
+        IN_PLAY.labels(status).set(rooms.get(status, 0))
+    for step in ("lock", "settle", "pay"):
+        LATE.labels(step).set(max((0, *(row[step] or 0 for row in rows))))

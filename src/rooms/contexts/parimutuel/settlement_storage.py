@@ -2,10 +2,12 @@
 
 No row of a settlement travels through Python: the payout of a bet is ``parimutuel.payout``, the
 fees come from ``proof.pool`` over two sums, and the ledger posts ``pg_temp.movements`` at once.
+Three statements read the bets: what they sum to, what each is paid, what its uplines earn.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from rooms.kernel.ids import AccountId, JournalId, RoomId
@@ -15,6 +17,12 @@ from rooms.proof.pool import Fees, Side
 
 # How many rows hold the stakes of all unsettled rooms, so that bettors do not wait on one row.
 POOL_SHARDS: Final = 4
+
+# Rows of a million bets are sorted and joined in memory, by one room at a time.
+WORK_MEMORY: Final = "64MB"
+
+# A fee's share of so many bps, rounded down: a product of both could exceed a bigint.
+SHARE_OF_FEE: Final = "fee / 10000 * {bps} + fee % 10000 * {bps} / 10000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +40,18 @@ class RoomDecision:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over a room's bets: all stakes, counted stakes, counted stakes on the winner."""
+    """Sums over a room's bets: counted stakes, those on the winner, all stakes by pool shard."""
 
     bets: int
-    staked: int
     handle: int
     winning: int
     scratched: int
+    shards: Sequence[int]
+
+    @property
+    def staked(self) -> int:
+        """All stakes, scratched ones too."""
+        return sum(self.shards)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,23 +101,40 @@ class SettlementStorage:
         outcome = columns.pop("outcome")
         return RoomDecision(outcome=Side(outcome) if outcome else None, **columns)
 
+    async def make_room(self, tx: Tx, time_out: timedelta) -> None:
+        """Let this transaction's statements take more memory and time than those of requests."""
+        await tx.execute(
+            "SELECT set_config('work_mem', $1, true), set_config('statement_timeout', $2, true)",
+            WORK_MEMORY,
+            f"{time_out // timedelta(milliseconds=1)}ms",
+        )
+
     async def totals(self, tx: Tx, room: RoomId, decision: RoomDecision) -> Totals:
-        row = await tx.row(
+        rows = await tx.fetch(
             """
-            SELECT count(*) AS bets, coalesce(sum(stake), 0)::bigint AS staked,
+            SELECT account_id % $4 AS shard, count(*) AS bets, sum(stake)::bigint AS staked,
                    coalesce(sum(stake) FILTER (WHERE counted), 0)::bigint AS handle,
                    coalesce(sum(stake) FILTER (WHERE counted AND side = $2), 0)::bigint
                        AS winning,
                    count(*) FILTER (WHERE NOT counted) AS scratched
-            FROM (SELECT stake, side, $3::timestamptz IS NULL OR accepted_at < $3 AS counted
+            FROM (SELECT account_id, stake, side,
+                         $3::timestamptz IS NULL OR accepted_at < $3 AS counted
                   FROM parimutuel.bets WHERE room_id = $1) AS bet
+            GROUP BY shard
             """,
             room,
             decision.outcome,
             decision.cutoff,
+            POOL_SHARDS,
         )
-        assert row is not None
-        return Totals(**dict(row))
+        staked = {row["shard"]: row["staked"] for row in rows}
+        return Totals(
+            bets=sum(row["bets"] for row in rows),
+            handle=sum(row["handle"] for row in rows),
+            winning=sum(row["winning"] for row in rows),
+            scratched=sum(row["scratched"] for row in rows),
+            shards=[staked.get(shard, 0) for shard in range(POOL_SHARDS)],
+        )
 
     async def players_before(self, tx: Tx, room: RoomId, at: Instant) -> int:
         return int(
@@ -157,26 +187,33 @@ class SettlementStorage:
         bps: Sequence[int],
     ) -> None:
         """Fill ``pg_temp.rewards``: per counted bet and level, by account."""
+        one, two, three = (SHARE_OF_FEE.format(bps=f"${n}::bigint") for n in (5, 6, 7))
         await tx.execute(
-            """
+            f"""
+            WITH line AS (
+                SELECT upline_1, upline_2, upline_3,
+                       sum({one}) AS one, sum({two}) AS two, sum({three}) AS three
+                FROM (SELECT upline_1, upline_2, upline_3,
+                             div($3::numeric * stake, $4)::bigint AS fee
+                      FROM parimutuel.bets
+                      WHERE room_id = $1 AND ($2::timestamptz IS NULL OR accepted_at < $2)
+                      OFFSET 0) AS bet -- without it the fee would be divided for each level
+                GROUP BY upline_1, upline_2, upline_3
+            )
             INSERT INTO pg_temp.rewards (account_id, level, amount)
-            SELECT upline.account_id, upline.level,
-                   sum(div(div($3::numeric * bet.stake, $4) * rate.bps, 10000))
-            FROM parimutuel.bets AS bet
+            SELECT upline.account_id, upline.level, sum(upline.amount)
+            FROM line
             CROSS JOIN LATERAL (VALUES
-                (bet.upline_1, 1), (bet.upline_2, 2), (bet.upline_3, 3)
-            ) AS upline (account_id, level)
-            JOIN unnest($5::bigint[]) WITH ORDINALITY AS rate (bps, level)
-              ON rate.level = upline.level
-            WHERE bet.room_id = $1 AND upline.account_id IS NOT NULL
-              AND ($2::timestamptz IS NULL OR bet.accepted_at < $2)
+                (upline_1, 1, one), (upline_2, 2, two), (upline_3, 3, three)
+            ) AS upline (account_id, level, amount)
+            WHERE upline.account_id IS NOT NULL AND upline.amount IS NOT NULL
             GROUP BY upline.account_id, upline.level
             """,
             room,
             decision.cutoff,
             takeout,
             handle,
-            list(bps),
+            *(*bps, None, None, None)[:3],
         )
 
     async def pay_rewards(self, tx: Tx, room: RoomId) -> int:
@@ -194,31 +231,6 @@ class SettlementStorage:
             room,
         )
         return int(paid)
-
-    async def empty_pools(self, tx: Tx, room: RoomId, shards: Sequence[AccountId]) -> None:
-        """Take from each shard exactly what the room's bets put into it."""
-        await tx.execute(
-            """
-            INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
-            SELECT ($2::bigint[])[1 + account_id % array_length($2, 1)], -sum(stake), 'settle',
-                   'room:' || $1::bigint
-            FROM parimutuel.bets WHERE room_id = $1 GROUP BY 1
-            """,
-            room,
-            list(shards),
-        )
-
-    async def add_movement(
-        self, tx: Tx, room: RoomId, account: AccountId, amount: int, kind: str
-    ) -> None:
-        await tx.execute(
-            "INSERT INTO pg_temp.movements (account_id, amount, kind, ref) "
-            "SELECT $2, $3::bigint, $4, 'room:' || $1::bigint WHERE $3 <> 0",
-            room,
-            account,
-            amount,
-            kind,
-        )
 
     async def add_settlement(self, tx: Tx, room: RoomId, settled: Settled, at: Instant) -> None:
         await tx.execute(
@@ -248,5 +260,5 @@ class SettlementStorage:
 
 
 def pool_shard(account: AccountId) -> int:
-    """Say in which shard the stakes of a player's account lie; the SQL above says the same."""
+    """Say in which shard the stakes of a player's account lie; ``totals`` says the same."""
     return account % POOL_SHARDS

@@ -1,18 +1,17 @@
 """Rooms, bets and what came of them, as rows: the writing side."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rooms.contexts.identity.api import Administrator
 from rooms.contexts.oracle.api import NewWatch
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
 from rooms.contexts.parimutuel.domain import Room
-from rooms.contexts.referral.api import Member
 from rooms.kernel.ids import AccountId, BetId, PlayerId, RoomId
 from rooms.kernel.time import Instant
-from rooms.platform.database import Row, Tx
+from rooms.platform.database import Row, Tx, array
 from rooms.proof.condition import Condition, market_json, parse_market
 from rooms.proof.pool import Side
 from rooms.proof.terms import RoomTerms, parse_terms, terms_json
@@ -41,6 +40,39 @@ class NewRoom:
     created_at: Instant
     locks_at: Instant
     settles_at: Instant
+
+
+class NewBet(NamedTuple):
+    """A row of bets, in the order of the insert's arrays."""
+
+    room: RoomId
+    player: PlayerId
+    account: AccountId
+    side: Side
+    stake: int
+    by_host: bool
+    upline_1: AccountId | None
+    upline_2: AccountId | None
+    upline_3: AccountId | None
+    key: str
+
+
+class LockedRoom(NamedTuple):
+    """A room under lock: its status, when it locks, and the time after all locks of the batch."""
+
+    id: RoomId
+    status: RoomStatus
+    locks_at: Instant
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBet:
+    """A bet that was accepted before, with its key."""
+
+    player: PlayerId
+    key: str
+    receipt: BetReceipt
 
 
 class RoomStorage:
@@ -98,27 +130,39 @@ class RoomStorage:
         row = await tx.row(f"SELECT {ROOM_COLUMNS} FROM parimutuel.rooms WHERE id = $1", room)
         return None if row is None else _room(row)
 
-    async def room_for_bet(self, tx: Tx, room: RoomId) -> Room | None:
-        """Lock a room so that betting cannot close, while other bets go on."""
-        await self._stand_in_line(tx, room, "pg_advisory_xact_lock_shared")
-        row = await tx.row(
-            f"SELECT {ROOM_COLUMNS} FROM parimutuel.rooms WHERE id = $1 FOR KEY SHARE", room
+    async def rooms_of(self, tx: Tx, rooms: Collection[RoomId]) -> list[Room]:
+        rows = await tx.fetch(
+            f"SELECT {ROOM_COLUMNS} FROM parimutuel.rooms WHERE id = ANY ($1)", list(rooms)
         )
-        return None if row is None else _room(row)
+        return [_room(row) for row in rows]
+
+    async def lock_for_bets(
+        self, tx: Tx, rooms: Mapping[RoomId, bool], *, wait: bool
+    ) -> list[LockedRoom]:
+        """Lock rooms so that betting cannot close, and tell what they are and the time.
+
+        Those marked True are locked against other bets too. Without ``wait`` a room that cannot
+        be locked at once is left out.
+        """
+        rows = await tx.fetch(
+            "SELECT room_id, status, locks_at, at "
+            "FROM parimutuel.lock_for_bets($1::text::bigint[], $2::text::boolean[], $3)",
+            array(list(rooms)),
+            array(list(rooms.values())),
+            wait,
+        )
+        return [LockedRoom(RoomId(row[0]), RoomStatus(row[1]), row[2], row[3]) for row in rows]
 
     async def room_alone(self, tx: Tx, room: RoomId) -> Room | None:
         """Lock a room against everyone: a plain update would not wait for bets under way."""
-        await self._stand_in_line(tx, room, "pg_advisory_xact_lock")
+        # The row's lock is the guard, but whoever shares one steps in front of a waiter who wants
+        # it alone: a stream of bets, refused ones too, would keep a room from ever closing. The
+        # database serves these locks in the order of arrival.
+        await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"room:{room}")
         row = await tx.row(
             f"SELECT {ROOM_COLUMNS} FROM parimutuel.rooms WHERE id = $1 FOR UPDATE", room
         )
         return None if row is None else _room(row)
-
-    async def _stand_in_line(self, tx: Tx, room: RoomId, lock: str) -> None:
-        # The row's lock is the guard, but whoever shares one steps in front of a waiter who wants
-        # it alone: a stream of bets, refused ones too, would keep a room from ever closing. The
-        # database serves these locks in the order of arrival.
-        await tx.execute(f"SELECT {lock}(hashtextextended($1, 0))", f"room:{room}")
 
     async def move(
         self, tx: Tx, room: Room, status: RoomStatus, *, cause: str, at: Instant
@@ -165,9 +209,10 @@ class RoomStorage:
     async def rooms_to_void(self, tx: Tx) -> list[RoomId]:
         return await self._due(
             tx,
-            "status IN ('QUEUING', 'OPEN', 'LOCKED', 'SETTLING') AND EXISTS ("
-            "SELECT FROM parimutuel.void_requests AS request "
-            "WHERE request.room_id = room.id AND request.effective_at <= now.at)",
+            # The last delay counts: an earlier one was of two who did not stay without a bet.
+            "status IN ('QUEUING', 'OPEN', 'LOCKED', 'SETTLING') AND ("
+            "SELECT max(request.effective_at) FROM parimutuel.void_requests AS request "
+            "WHERE request.room_id = room.id) <= now.at",
         )
 
     async def _due(self, tx: Tx, condition: str) -> list[RoomId]:
@@ -182,45 +227,59 @@ class RoomStorage:
 class BetStorage:
     """Bets are inserted and read, never changed."""
 
-    async def by_key(self, tx: Tx, player: PlayerId, key: str) -> BetReceipt | None:
-        row = await tx.row(
-            "SELECT id, room_id, side, stake, accepted_at FROM parimutuel.bets "
-            "WHERE player_id = $1 AND key = $2",
-            player,
-            key,
+    async def earlier(self, tx: Tx, commands: Sequence[PlaceBet]) -> list[KnownBet]:
+        """Give the bets that have a command's key, or its player and room."""
+        rows = await tx.fetch(
+            """
+            SELECT bet.id, bet.room_id, bet.player_id, bet.side, bet.stake, bet.accepted_at,
+                   bet.key
+            FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS asked (room_id, player_id, key)
+            CROSS JOIN LATERAL (
+                SELECT * FROM parimutuel.bets AS by_key
+                WHERE by_key.player_id = asked.player_id AND by_key.key = asked.key
+                UNION
+                SELECT * FROM parimutuel.bets AS by_room
+                WHERE by_room.room_id = asked.room_id AND by_room.player_id = asked.player_id
+            ) AS bet
+            """,
+            [command.room for command in commands],
+            [command.player for command in commands],
+            [command.key for command in commands],
         )
-        return None if row is None else _receipt(row)
-
-    async def by_room(self, tx: Tx, player: PlayerId, room: RoomId) -> BetReceipt | None:
-        row = await tx.row(
-            "SELECT id, room_id, side, stake, accepted_at FROM parimutuel.bets "
-            "WHERE room_id = $1 AND player_id = $2",
-            room,
-            player,
-        )
-        return None if row is None else _receipt(row)
+        return [KnownBet(PlayerId(row["player_id"]), row["key"], _receipt(row)) for row in rows]
 
     async def add(
-        self, tx: Tx, bet: PlaceBet, member: Member, *, accepted_at: Instant, by_host: bool
-    ) -> BetId:
-        return BetId(
+        self, tx: Tx, bets: Sequence[NewBet], accepted_at: Instant
+    ) -> dict[tuple[RoomId, PlayerId], BetId]:
+        """Insert bets; those whose player and room, or key, has one already are left out."""
+        rows = await tx.fetch(
+            """
+            INSERT INTO parimutuel.bets
+                (room_id, player_id, account_id, side, stake, accepted_at, by_host,
+                 upline_1, upline_2, upline_3, key)
+            SELECT room_id, player_id, account_id, side, stake, $1, by_host,
+                   upline_1, upline_2, upline_3, key
+            FROM unnest($2::text::bigint[], $3::text::bigint[], $4::text::bigint[],
+                        $5::text::text[], $6::text::bigint[], $7::text::boolean[],
+                        $8::text::bigint[], $9::text::bigint[], $10::text::bigint[],
+                        $11::text::text[])
+              AS bet (room_id, player_id, account_id, side, stake, by_host,
+                      upline_1, upline_2, upline_3, key)
+            ORDER BY room_id, player_id
+            ON CONFLICT DO NOTHING
+            RETURNING id, room_id, player_id
+            """,
+            accepted_at,
+            *map(array, zip(*bets, strict=True)),
+        )
+        return {(RoomId(room), PlayerId(player)): BetId(bet) for bet, room, player in rows}
+
+    async def has_bet(self, tx: Tx, player: PlayerId, room: RoomId) -> bool:
+        return bool(
             await tx.value(
-                """
-                INSERT INTO parimutuel.bets
-                    (room_id, player_id, account_id, side, stake, accepted_at, by_host,
-                     upline_1, upline_2, upline_3, key)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-                RETURNING id
-                """,
-                bet.room,
-                bet.player,
-                member.account_id,
-                bet.side,
-                bet.stake,
-                accepted_at,
-                by_host,
-                *member.uplines,
-                bet.key,
+                "SELECT true FROM parimutuel.bets WHERE room_id = $1 AND player_id = $2",
+                room,
+                player,
             )
         )
 
@@ -294,6 +353,7 @@ def new_watch(room: RoomId, new: NewRoom) -> NewWatch:
         settles_at=new.settles_at,
         confirmations=new.terms.confirmations,
         token_window=new.terms.token_window,
+        terms=new.terms.oracle,
     )
 
 

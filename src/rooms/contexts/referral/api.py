@@ -1,6 +1,6 @@
 """The face of referral: signing up, the uplines of a player, what levels earned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from rooms.kernel.ids import AccountId, CommandKey, PlayerId
@@ -18,7 +18,7 @@ class SignUp:
     name: str
     referrer: str | None
     fund: Money | None
-    token: str
+    token: str = field(repr=False)
     key: CommandKey
 
 
@@ -65,6 +65,10 @@ class Referral(Protocol):
 
     async def member(self, tx: Tx, player: PlayerId) -> Member:
         """Give a player's account and uplines, as deep as the depth in force."""
+        ...
+
+    async def member_of(self, player: PlayerId) -> Member:
+        """Give the same, remembered: neither ever changes."""
         ...
 
     async def open_rewards(self, tx: Tx) -> None:

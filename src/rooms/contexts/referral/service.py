@@ -1,7 +1,8 @@
 """Use cases of referral."""
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from rooms.contexts.identity.api import Identity
@@ -13,11 +14,15 @@ from rooms.kernel.money import SOL, Asset, Money
 from rooms.kernel.refusal import Refusal
 from rooms.platform.commands import Answered, once
 from rooms.platform.database import Database, Tx
+from rooms.platform.lanes import Lanes
 
 # Without letters and digits that are read for one another.
 ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_LENGTH: Final = 8
 LARGEST_AMOUNT: Final = 2**63 - 1
+
+
+MOST_REMEMBERED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,11 @@ class ReferralService:
     identity: Identity
     ledger: Ledger
     depth: int
+    _remembered: dict[PlayerId, Member] = field(default_factory=dict)
+    _asked: Lanes[PlayerId, Member] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_asked", Lanes("members", self._members, at_once=1))
 
     async def sign_up(self, command: SignUp) -> Answered[SignedUp]:
         """Make a player with an account and a code."""
@@ -74,7 +84,24 @@ class ReferralService:
 
     async def member(self, tx: Tx, player: PlayerId) -> Member:
         """Give a player's account and uplines, as deep as the depth in force."""
-        found = await self.storage.member(tx, player)
+        return self._rewarded((await self.storage.members(tx, [player]))[0])
+
+    async def member_of(self, player: PlayerId) -> Member:
+        """Give the same, remembered: neither ever changes."""
+        known = self._remembered.get(player)
+        return known if known is not None else await self._asked.submit("all", player)
+
+    async def _members(self, players: Sequence[PlayerId]) -> list[Member]:
+        async with self.database.transaction() as tx:
+            found = await self.storage.members(tx, players)
+        members = {each.player_id: self._rewarded(each) for each in found}
+        self._remembered.update(members)
+        while len(self._remembered) > MOST_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        return [members[player] for player in players]
+
+    def _rewarded(self, found: Member) -> Member:
+        """Leave out the uplines beyond the depth in force."""
         kept = [upline if n < self.depth else None for n, upline in enumerate(found.uplines)]
         return Member(found.player_id, found.account_id, (kept[0], kept[1], kept[2]))
 

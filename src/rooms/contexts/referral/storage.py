@@ -29,14 +29,14 @@ class ReferralStorage:
             *uplines,
         )
 
-    async def member(self, tx: Tx, player: PlayerId) -> Member:
-        row = await tx.row(
+    async def members(self, tx: Tx, players: Sequence[PlayerId]) -> list[Member]:
+        rows = await tx.fetch(
             "SELECT player_id, account_id, upline_1, upline_2, upline_3 "
-            "FROM referral.members WHERE player_id = $1",
-            player,
+            "FROM referral.members WHERE player_id = ANY ($1)",
+            list(players),
         )
-        assert row is not None, f"player {player} never signed up"
-        return _member(row)
+        assert len(rows) == len(set(players)), f"one of {players} never signed up"
+        return [_member(row) for row in rows]
 
     async def member_by_code(self, tx: Tx, code: str) -> Member | None:
         row = await tx.row(

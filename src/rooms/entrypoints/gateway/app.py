@@ -4,20 +4,24 @@ from typing import Final
 
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.types import ControllerRouterHandler
+from litestar.handlers import HTTPRouteHandler
 
+from rooms.entrypoints.catalogue import catalogue
 from rooms.entrypoints.gateway import bets, documents, players, rooms, settlements, system, wallet
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.front import Front
-from rooms.entrypoints.gateway.limiter import Limiter
 from rooms.entrypoints.gateway.live import Live
+from rooms.entrypoints.gateway.methods import with_methods
 from rooms.entrypoints.gateway.openapi import document
 from rooms.entrypoints.gateway.problems import HANDLERS
+from rooms.entrypoints.gateway.swiftbets import SwiftBets
+from rooms.platform.limiter import Limiter
+from rooms.platform.metrics import REFUSALS
 
 __all__ = ["Gateway", "build_app"]
 
 LARGEST_BODY: Final = 64 * 1024
-ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
+ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     rooms.open_room,
     rooms.list_rooms,
     rooms.show_room,
@@ -31,6 +35,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     players.referrals,
     system.livez,
     system.readyz,
+    system.metrics,
     system.version,
     documents.docs,
     documents.openapi_json,
@@ -38,7 +43,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     documents.codes,
     documents.code_page,
 )
-SANDBOX: Final[tuple[ControllerRouterHandler, ...]] = (players.sign_up,)
+SANDBOX: Final[tuple[HTTPRouteHandler, ...]] = (players.sign_up,)
 
 
 def build_app(gateway: Gateway) -> Front:
@@ -47,9 +52,15 @@ def build_app(gateway: Gateway) -> Front:
     Whoever serves it calls its ``close`` before waiting for open answers to end.
     """
     assert not gateway.sandbox or gateway.token_key, "the sandbox makes tokens with a key"
-    live = Live(gateway.rooms, gateway.doorbell, gateway.clock, gateway.sandbox)
+    live = Live(
+        gateway.rooms,
+        gateway.doorbell,
+        gateway.clock,
+        sandbox=gateway.sandbox,
+        streams_per_ip=gateway.streams_per_ip,
+    )
     app = Litestar(
-        [*ROUTES, *(SANDBOX if gateway.sandbox else ()), *live.routes()],
+        with_methods([*ROUTES, *(SANDBOX if gateway.sandbox else ()), *live.routes()]),
         state=State({"gateway": gateway}),
         exception_handlers=HANDLERS,
         request_max_body_size=LARGEST_BODY,
@@ -57,8 +68,10 @@ def build_app(gateway: Gateway) -> Front:
         logging_config=None,
     )
     app.state.openapi = document(app, gateway.version)
+    for code in catalogue():
+        REFUSALS.labels(code)  # shown as 0 until it is answered
     return Front(
-        app,
+        SwiftBets(gateway, app, LARGEST_BODY),
         clock=gateway.clock,
         tokens=Limiter(gateway.rate_per_token),
         addresses=Limiter(gateway.rate_per_ip),

@@ -19,7 +19,7 @@ from rooms.entrypoints.gateway.calls import (
     room_id,
 )
 from rooms.entrypoints.gateway.described import describing
-from rooms.kernel.ids import BetId
+from rooms.kernel.ids import BetId, PlayerId, RoomId
 
 
 @post(
@@ -39,21 +39,19 @@ from rooms.kernel.ids import BetId
     ),
 )
 async def place_bet(request: Call, room: FromPath[str]) -> Response[bytes]:
-    """Place a bet for the player who asks."""
+    """Place a bet for the player who asks; in front of it ``swiftbets`` answers the same."""
     player, key = await player_of(request), idempotency_key(request)
     wanted = room_id(room)
     body, _ = await read_body(request, messages.NewBet)
     rooms = gateway_of(request).rooms
-    placed = await rooms.place_bet(
-        PlaceBet(
-            room=wanted,
-            player=player,
-            side=body.side,
-            stake=lamports_of(body.stake, "E-STAKE"),
-            key=key,
-        )
-    )
+    placed = await rooms.place_bet(asked(player, key, wanted, body))
     return made(bet_json(placed.value, rooms), replayed=placed.replayed)
+
+
+def asked(player: PlayerId, key: str, room: RoomId, body: messages.NewBet) -> PlaceBet:
+    """Give the command that a request is. Refuses E-STAKE."""
+    stake = lamports_of(body.stake, "E-STAKE")
+    return PlaceBet(room=room, player=player, side=body.side, stake=stake, key=key)
 
 
 @get(

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
+from litestar.exceptions import InternalServerException
 
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.messages import AmountAsked, Part
@@ -44,12 +45,22 @@ def gateway_of(request: Call) -> Gateway:
     return gateway
 
 
+def address_of(request: Call) -> str:
+    """Give the address that the request came from; empty where the server does not know it."""
+    return request.client.host if request.client else ""
+
+
 async def player_of(request: Call) -> PlayerId:
     """Say who asks, by the bearer's token. Refuses E-AUTH."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return await bearer(gateway_of(request), request.headers.get("authorization", ""))
+
+
+async def bearer(gateway: Gateway, authorization: str) -> PlayerId:
+    """Say whose token this header carries. Refuses E-AUTH."""
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Refusal("E-AUTH")
-    player = await gateway_of(request).identity.player_of(token.strip())
+    player = await gateway.identity.player_of(token.strip())
     if player is None:
         raise Refusal("E-AUTH")
     return player
@@ -57,7 +68,11 @@ async def player_of(request: Call) -> PlayerId:
 
 def idempotency_key(request: Call) -> str:
     """Give the caller's key of a command. Refuses E-KEY-MISSING, E-KEY-FORM."""
-    key = request.headers.get("idempotency-key")
+    return required_key(request.headers.get("idempotency-key"))
+
+
+def required_key(key: str | None) -> str:
+    """Give the key that this header is. Refuses E-KEY-MISSING, E-KEY-FORM."""
     if key is None:
         raise Refusal("E-KEY-MISSING")
     if not KEY.fullmatch(key):
@@ -71,15 +86,22 @@ async def read_body(request: Call, kind: type[Wanted]) -> tuple[Wanted, bytes]:
     Spaces and the order of fields do not make another command: the digest is of the parsed body.
     The media type is not asked for: what is not JSON is refused as such.
     """
-    raw = await request.body()
     try:
-        body = msgspec.json.decode(raw, type=kind)
-        digest = hashlib.sha256(msgspec.json.encode(body, order="sorted")).digest()
+        raw = await request.body()
+    except InternalServerException as error:  # the client has left: nobody hears the answer
+        raise Refusal("E-INPUT", why="it ends before its length") from error
+    body = parse_body(raw, kind)
+    return body, hashlib.sha256(msgspec.json.encode(body, order="sorted")).digest()
+
+
+def parse_body(raw: bytes, kind: type[Wanted]) -> Wanted:
+    """Read a body strictly. Refuses E-INPUT."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Refusal("E-INPUT", why=str(error)[:LONGEST_WHY]) from error
     except RecursionError as error:
         raise Refusal("E-INPUT", why="it is nested too deep") from error
-    return body, digest
 
 
 def read_query(request: Call, kind: type[Wanted]) -> Wanted:

@@ -1,27 +1,32 @@
-"""What stands before every route: how often one may ask, and headers on every answer."""
+"""What stands before every route: how often one may ask, headers and counting of every answer."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from time import perf_counter
+from typing import Any, Final
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from rooms.entrypoints.gateway.limiter import Limiter
-from rooms.entrypoints.gateway.problems import MEDIA_TYPE, ProblemAnswer
+from rooms.entrypoints.gateway.problems import ProblemAnswer, send_problem
 from rooms.kernel.time import Clock
+from rooms.platform.limiter import Limiter
+from rooms.platform.metrics import REQUEST_SECONDS, REQUESTS
+from rooms.platform.telemetry import Noted
+from rooms.platform.tracing import span
 
-Headers = Iterable[tuple[bytes, bytes]]
-
-ALWAYS: Final[Headers] = (
+ALWAYS: Final = (
     (b"content-security-policy", b"default-src 'self'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
 # A page's own files may say otherwise.
-UNLESS_SAID: Final[Headers] = ((b"cache-control", b"no-store"),)
-UNLIMITED: Final = frozenset({"/livez", "/readyz"})
+UNLESS_SAID: Final = (b"cache-control", b"no-store")
+OURS: Final = frozenset(name for name, _ in ALWAYS)
+UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
+METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,13 @@ class Front:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        refused = None if scope["path"] in UNLIMITED else self._refused(scope)
-        if refused is not None:
-            await _answer(refused, with_headers(send))
-        else:
-            await self.app(scope, receive, with_headers(send))
+        with Noted(scope["headers"]) as note, span("request", request=note.id) as traced:
+            sending = answering(scope, send, note.id, traced)
+            refused = None if scope["path"] in UNLIMITED else self._refused(scope)
+            if refused is not None:
+                await send_problem(refused, sending)
+            else:
+                await self.app(scope, receive, sending)
 
     def _refused(self, scope: HTTPScope) -> ProblemAnswer | None:
         now = self.clock.now()
@@ -64,36 +71,36 @@ class Front:
         return ProblemAnswer("E-RATE", data, {"Retry-After": str(seconds)})
 
 
-def with_headers(send: Send) -> Send:
-    """Put the headers that every answer has on the answer that is sent."""
+def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:
+    """Put the headers that every answer has on the answer that is sent, and count it."""
+    begun = perf_counter()
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = _headed(message)
+            message["headers"] = _headed(message, request)
+            # A path is counted by its pattern: what is not routed may be any text.
+            route, status = scope.get("path_template") or "none", message["status"]
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            count, seconds = _counters(method, route, status)
+            count()
+            seconds(perf_counter() - begun)
+            traced.update_name(f"{method} {route}")
+            traced.set_attribute("http.response.status_code", status)
         await send(message)
 
     return sending
 
 
-def _headed(message: HTTPResponseStartEvent) -> list[tuple[bytes, bytes]]:
-    ours = {name for name, _ in ALWAYS}
-    theirs = [(name, value) for name, value in message["headers"] if name.lower() not in ours]
-    said = {name.lower() for name, _ in theirs}
-    return [*theirs, *ALWAYS, *(header for header in UNLESS_SAID if header[0] not in said)]
+@cache
+def _counters(
+    method: str, route: str, status: int
+) -> tuple[Callable[[], None], Callable[[float], None]]:
+    """Give what counts such answers: finding it anew would cost more than the counting."""
+    return REQUESTS.labels(method, route, status).inc, REQUEST_SECONDS.labels(route).observe
 
 
-async def _answer(problem: ProblemAnswer, send: Send) -> None:
-    body = problem.body()
-    headers = {
-        "content-type": MEDIA_TYPE,
-        "content-length": str(len(body)),
-        **{name.lower(): value for name, value in problem.headers.items()},
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problem.status,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+def _headed(message: HTTPResponseStartEvent, request: str) -> list[tuple[bytes, bytes]]:
+    headers = [header for header in message["headers"] if header[0].lower() not in OURS]
+    if all(name.lower() != UNLESS_SAID[0] for name, _ in headers):
+        headers.append(UNLESS_SAID)
+    return [*headers, *ALWAYS, (b"x-request-id", request.encode())]

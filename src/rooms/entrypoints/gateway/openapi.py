@@ -20,7 +20,7 @@ REF: Final = "#/components/schemas/{name}"
 ALWAYS: Final = ("E-RATE", "E-BUG")
 COMMAND: Final = (
     *("E-KEY-MISSING", "E-KEY-FORM", "E-KEY-REUSED", "E-INPUT", "E-TOO-LARGE"),
-    "E-UNKNOWN",
+    *("E-UNKNOWN", "E-BUSY"),
 )
 ABOUT: Final = (
     "Amounts are whole numbers of the asset's smallest unit, as text. Every command carries an "

@@ -9,11 +9,12 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, Send
 
 from rooms.entrypoints.catalogue import catalogue
 from rooms.kernel.refusal import Refusal
-from rooms.platform.database import Unavailable
+from rooms.platform.database import NotDone, Unavailable, is_away
+from rooms.platform.metrics import REFUSALS
 
 MEDIA_TYPE: Final = "application/problem+json"
 BAD_REQUEST: Final = 400
@@ -54,6 +55,7 @@ class ProblemAnswer:
 
     def response(self) -> Response[bytes]:
         """Answer with it."""
+        REFUSALS.labels(self.code).inc()
         return Response(
             self.body(),
             status_code=self.status,
@@ -64,8 +66,13 @@ class ProblemAnswer:
 
 def on_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
     """Answer with what the rules refused."""
+    return refused(refusal).response()
+
+
+def refused(refusal: Refusal) -> ProblemAnswer:
+    """Say what the rules refused."""
     headers = {"WWW-Authenticate": "Bearer"} if refusal.code == "E-AUTH" else {}
-    return ProblemAnswer(refusal.code, refusal.data, headers).response()
+    return ProblemAnswer(refusal.code, refusal.data, headers)
 
 
 def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -81,30 +88,61 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
 
 def on_away(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer where the database was not there, or went away in the middle."""
-    if isinstance(error, ValueError):  # the driver refused a value: that is our mistake
-        return on_bug(request, error)
-    log.warning("the database did not answer", path=request.url.path, error=repr(error))
-    # A command may have taken effect before its answer was lost: nothing is said that denies it.
-    code = "E-UNKNOWN" if request.method == "POST" else "E-UNAVAILABLE"
-    return ProblemAnswer(code, headers={"Retry-After": RETRY}).response()
+    return failed(request.method, request.url.path, error).response()
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer with a reference only; what happened is in the log under it."""
+    return _bug(request.method, request.url.path, error).response()
+
+
+def failed(method: str, path: str, error: Exception) -> ProblemAnswer:
+    """Say that the database was not there, or that a bug was met."""
+    if not is_away(error):
+        return _bug(method, path, error)
+    log.warning("the database did not answer", path=path, error=repr(error))
+    code = "E-UNAVAILABLE"
+    if method == "POST":
+        # A command may have taken effect before its answer was lost: nothing is said that denies
+        # it, unless it certainly has not.
+        code = "E-BUSY" if isinstance(error, NotDone) else "E-UNKNOWN"
+    return ProblemAnswer(code, headers={"Retry-After": RETRY})
+
+
+def _bug(method: str, path: str, error: Exception) -> ProblemAnswer:
     reference = secrets.token_hex(8)
     log.error(
         "a request ended in a bug",
         reference=reference,
-        method=request.method,
-        path=request.url.path,
+        method=method,
+        path=path,
         exc_info=error,
     )
-    return ProblemAnswer("E-BUG", {"reference": reference}).response()
+    return ProblemAnswer("E-BUG", {"reference": reference})
+
+
+async def send_problem(problem: ProblemAnswer, send: Send) -> None:
+    """Answer with it where no framework does."""
+    REFUSALS.labels(problem.code).inc()
+    body = problem.body()
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        **{name.lower(): value for name, value in problem.headers.items()},
+    }
+    await send(
+        {
+            "type": "http.response.start",
+            "status": problem.status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 HANDLERS: Final[ExceptionHandlersMap] = {
     Refusal: on_refusal,
     HTTPException: on_http,
-    **dict.fromkeys(Unavailable, on_away),
+    **dict.fromkeys((*Unavailable, *NotDone), on_away),
     Exception: on_bug,
 }

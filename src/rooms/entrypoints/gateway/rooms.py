@@ -40,6 +40,7 @@ from rooms.platform.settings.durations import parse_duration
         example=examples.ROOM,
         codes=(
             *("E-ROOM-TITLE", "E-ROOM-TARGET", "E-ROOM-TIME", "E-ROOM-LIMIT", "E-ROOM-MARKET"),
+            "E-ROOM-RATE",
             *("E-ROOM-PLAYERS", "E-ROOM-TERMS", "E-ASSET-UNKNOWN", "E-ASSET-UNPRICED"),
         ),
         player=True,

@@ -7,6 +7,7 @@ from rooms.entrypoints.gateway.answers import answer
 from rooms.entrypoints.gateway.calls import Call, gateway_of
 from rooms.entrypoints.gateway.described import describing
 from rooms.entrypoints.gateway.problems import RETRY, ProblemAnswer
+from rooms.platform.exposition import CONTENT_TYPE
 
 
 @get(
@@ -44,6 +45,21 @@ async def readyz(request: Call) -> Response[bytes]:
         {"Retry-After": RETRY},
         {"ready": False, "waiting_for": waiting},
     ).response()
+
+
+@get(
+    "/metrics",
+    opt=describing(
+        summary="What the process counts and times, as Prometheus reads it.",
+        tag="system",
+        answer=str,
+        example=None,
+        media_type="text/plain",
+    ),
+)
+async def metrics(request: Call) -> Response[bytes]:
+    """Give the metrics of this process."""
+    return Response(await gateway_of(request).metrics(), media_type=CONTENT_TYPE)
 
 
 @get(

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rooms.platform.postgres.supervisor import Dsn, EmbeddedPostgres
+from rooms.platform.postgres.watch import kept_running
 from rooms.platform.settings import DatabaseSettings
 
 
 @contextmanager
 def use_database(data: Path, settings: DatabaseSettings) -> Iterator[Dsn]:
-    """Give the addresses of the database, starting the embedded one for the duration if needed.
+    """Give the addresses of the database; the embedded one is kept running for the duration.
 
     Problem as for ``EmbeddedPostgres.enter``; a server of the user's own is not asked here.
     """
@@ -18,7 +19,8 @@ def use_database(data: Path, settings: DatabaseSettings) -> Iterator[Dsn]:
     if own is not None:
         yield own
     else:
-        with EmbeddedPostgres(data) as dsn:
+        server = EmbeddedPostgres(data)
+        with server as dsn, kept_running(server):
             yield dsn
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from rooms.platform.postgres.cluster import Cluster
@@ -13,6 +14,7 @@ from rooms.platform.postgres.programs import RunAs, clean_environment, program, 
 
 _MEMORY: Final = ("256MB", "64MB", "16MB")
 _PORT_TRIES: Final = 5
+_POLL_SECONDS: Final = 0.2
 _SURVIVOR_SECONDS: Final = 15.0
 _LARGEST_LOG: Final = 16 * 2**20
 _SETTINGS: Final = {
@@ -35,21 +37,26 @@ _SETTINGS: Final = {
 }
 
 
-def launch(cluster: Cluster, who: RunAs) -> subprocess.Popen[bytes]:
-    """Start the cluster's server and wait until it is ready. PostgresProblem where it cannot."""
+def launch(cluster: Cluster, who: RunAs, port: int | None) -> subprocess.Popen[bytes]:
+    """Start the cluster's server and wait until it is ready; on a free port where none is given.
+
+    PostgresProblem where it cannot.
+    """
     memory = iter(_MEMORY)
     buffers = next(memory)
     ports_left = _PORT_TRIES
     survivors_until = time.monotonic() + _SURVIVOR_SECONDS
     while True:
-        server, said = _try_once(cluster, who, buffers)
+        chosen = {"shared_buffers": buffers, "port": str(port or _free_port())}
+        server, said = _try_once(cluster, who, chosen)
         if server is not None:
             return server
         if "Address already in use" in said and ports_left > 0:
             ports_left -= 1
+            time.sleep(_POLL_SECONDS)
         elif "shared memory block" in said and time.monotonic() < survivors_until:
             # Backends of a server that was killed see its death within a moment, and end.
-            time.sleep(0.2)
+            time.sleep(_POLL_SECONDS)
         elif "Cannot allocate memory" in said and (smaller := next(memory, None)):
             buffers = smaller
         else:
@@ -57,13 +64,13 @@ def launch(cluster: Cluster, who: RunAs) -> subprocess.Popen[bytes]:
 
 
 def _try_once(
-    cluster: Cluster, who: RunAs, buffers: str
+    cluster: Cluster, who: RunAs, chosen: Mapping[str, str]
 ) -> tuple[subprocess.Popen[bytes] | None, str]:
     """Give the server once it is ready, or None and what it said before it ended."""
     _turn_log(cluster)
     with cluster.log.open("ab") as log:
         begin = log.tell()
-        server = _spawn(cluster, who, buffers, log.fileno())
+        server = _spawn(cluster, who, chosen, log.fileno())
     try:
         ready = await_ready(cluster, server.pid, lambda: server.poll() is None)
     except PostgresProblem:
@@ -76,9 +83,11 @@ def _try_once(
         return None, written.read(2**16).decode(errors="replace")
 
 
-def _spawn(cluster: Cluster, who: RunAs, buffers: str, log: int) -> subprocess.Popen[bytes]:
-    settings = [*_SETTINGS.items(), ("shared_buffers", buffers), ("port", str(_free_port()))]
-    flags = [word for name, value in settings for word in ("-c", f"{name}={value}")]
+def _spawn(
+    cluster: Cluster, who: RunAs, chosen: Mapping[str, str], log: int
+) -> subprocess.Popen[bytes]:
+    settings = {**_SETTINGS, **chosen}
+    flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
             [*who.prefix, str(program("postgres")), "-D", str(cluster.folder), *flags],

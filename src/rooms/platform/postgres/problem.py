@@ -25,6 +25,11 @@ def problem_from_output(what: str, output: str, data: Path) -> Problem:
         return disk_full(data, f"{what} could not write")
     if "Permission denied" in output:
         return no_permission(data)
+    if "Address already in use" in output:
+        return PostgresProblem(
+            f"{what} failed: another program has taken the port by which it is known.",
+            next_step="end that program, or end every process of this house and start again",
+        )
     lines = _WORST.findall(output) or output.strip().splitlines() or ["it printed nothing"]
     return PostgresProblem(
         f"{what} failed: {lines[-1].strip()}",

@@ -2,6 +2,7 @@
 
 Two lock files decide. ``start.lock`` is held alone while somebody starts or stops; ``users.lock``
 is shared by all who use the server, and the system drops a user's share however the user ends.
+In it stands the port by which its users know the server: one that died is started again there.
 """
 
 import subprocess
@@ -65,9 +66,11 @@ class EmbeddedPostgres:
         with telling_disk_problems(data), self._turn():
             share = FileLock(data / "users.lock")
             try:
+                if share.try_alone():
+                    share.write("")  # nobody is left who knows a port
                 free = share.try_shared()
                 assert free, "users.lock is held alone only under start.lock"
-                dsn = self._dsn(self._running_or_started().port)
+                dsn = self._dsn(self._running_or_started(share).port)
             except BaseException:
                 if self._child is not None:  # nobody else can use what we have just started
                     stop(self._cluster, self._child)
@@ -76,6 +79,22 @@ class EmbeddedPostgres:
                 raise
             self._share = share
             return dsn
+
+    def start_again(self) -> bool:
+        """Start the server where it has ended though it has users; say whether it had.
+
+        Problem as for ``enter``.
+        """
+        assert self._share is not None, "only a user knows that it should run"
+        # Asking buries our own child, which would pass for a living process until then.
+        if self._child is not None and self._child.poll() is None:
+            return False
+        found = PidFile.read(self._cluster)
+        if found is not None and is_ours(found, self._cluster):
+            return False
+        with telling_disk_problems(self._cluster.data), self._turn():
+            self._running_or_started(self._share)
+        return True
 
     def leave(self) -> None:
         """Stop being a user; the last one stops the server and waits for its end."""
@@ -121,14 +140,16 @@ class EmbeddedPostgres:
     ) -> None:
         self.leave()
 
-    def _running_or_started(self) -> PidFile:
+    def _running_or_started(self, share: FileLock) -> PidFile:
         who = run_as(self._cluster.data, self._cluster.folder)
         ensure_cluster(self._cluster, who)
-        running = find_running(self._cluster)
+        running, known = find_running(self._cluster), share.read()
         if running is None:
-            self._child = launch(self._cluster, who)
+            self._child = launch(self._cluster, who, int(known) if known.isdigit() else None)
             running = PidFile.read(self._cluster)
         assert running is not None, "a ready server has its pid file"
+        if known != str(running.port):
+            share.write(str(running.port))
         return running
 
     def _turn(self) -> FileLock:

@@ -13,6 +13,7 @@ from rooms.platform.settings.model import (
     ParimutuelSettings,
     ReferralSettings,
     Settings,
+    TelemetrySettings,
 )
 from rooms.platform.settings.sources import Role, Source, Sources, sandbox_overrides
 
@@ -30,6 +31,7 @@ __all__ = [
     "Shown",
     "Source",
     "Sources",
+    "TelemetrySettings",
     "layers",
     "load",
     "parse_duration",

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -19,7 +19,11 @@ Lamports = Annotated[int, Field(ge=1, le=10**18)]
 
 
 class ParimutuelSettings(BaseModel):
-    """Rooms and bets. Amounts in lamports, rates in basis points."""
+    """Rooms and bets. Amounts in lamports, rates in basis points.
+
+    New assets are those that no room was about yet: so many a minute are asked for, so that
+    nobody uses up what the price sources allow.
+    """
 
     model_config = _FROZEN
 
@@ -34,6 +38,8 @@ class ParimutuelSettings(BaseModel):
     protocol_bps: BasisPoints = 200
     host_bps: BasisPoints = 100
     rooms_per_host: int = Field(default=10, ge=1)
+    new_assets_per_host: int = Field(default=10, ge=1)
+    new_assets: int = Field(default=60, ge=1)
     admin_void_delay: Duration = Field(default=timedelta(minutes=10), ge=_NOTHING)
     token_depth_bps: BasisPoints = 200
     token_liquidity_floor: Lamports = 50 * LAMPORTS_PER_SOL
@@ -108,12 +114,27 @@ Rate = Annotated[int, BeforeValidator(_per_second), Field(ge=1)]
 
 
 class GatewaySettings(BaseModel):
-    """Requests a second that one token and one address may make."""
+    """Requests a second that one token and one address may make, and streams it may hold."""
 
     model_config = _FROZEN
 
     rate_per_token: Rate = 50
     rate_per_ip: Rate = 500
+    streams_per_ip: int = Field(default=100, ge=1)
+
+
+class TelemetrySettings(BaseModel):
+    """How the house is watched: what is logged, and who is told.
+
+    ``metrics_port`` serves ``/metrics`` on loopback, for processes without a gateway;
+    ``otlp_endpoint`` is where traces are sent, as ``http://127.0.0.1:4318/v1/traces``.
+    """
+
+    model_config = _FROZEN
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
 
 
 class FairnessSettings(BaseModel):
@@ -154,6 +175,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     gateway: GatewaySettings = GatewaySettings()
     fairness: FairnessSettings = FairnessSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

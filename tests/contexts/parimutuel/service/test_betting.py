@@ -134,10 +134,11 @@ async def test_twins_with_one_key_are_one_bet_and_get_one_answer(
 
 async def test_a_twin_that_waited_for_the_room_gets_the_first_ones_answer(house: House) -> None:
     room, alice = (await house.open_room(await house.player())).id, await house.player()
+    houses = house, wire(house.database, house.owner)
     async with house.database.transaction() as tx:
         await house.rooms.opening.rooms.room_alone(tx, room)
         twins = [
-            asyncio.create_task(house.bet(room, alice, Side.YES, ONE, key="key")) for _ in range(2)
+            asyncio.create_task(each.bet(room, alice, Side.YES, ONE, key="key")) for each in houses
         ]
         await until_it_waits_for_a_lock(house.database, waiters=2)
 
@@ -266,6 +267,19 @@ async def test_a_locked_room_takes_no_bet(house: House) -> None:
     assert await code_of(house, room, await house.player(), Side.YES) == "E-BET-LOCKED"
 
 
+async def test_a_room_that_was_seen_open_takes_no_bet_once_it_has_ended(house: House) -> None:
+    room = await an_open_room(house)
+    await house.bet(room, await house.player(), Side.YES)
+    hit = SystemClock().now()
+    await house.touched(room, hit, hit)
+    await house.clock.tick()
+    await house.look("150")
+
+    # Its lock time has not come, and the price is below the target again: the status decides.
+    assert await code_of(house, room, await house.player(), Side.NO) == "E-BET-LOCKED"
+    await house.books_are_right()
+
+
 async def test_no_bet_slips_in_while_a_room_is_being_closed(house: House) -> None:
     room, bettors = await an_open_room(house), [await house.player() for _ in range(20)]
     await house.let_pass(room, until="settles_at")
@@ -295,11 +309,11 @@ async def test_who_wants_a_room_alone_waits_for_earlier_bets_and_not_for_later_o
 
     async def later_bet() -> None:
         async with house.database.transaction() as tx:
-            await storage.room_for_bet(tx, room)
+            await storage.lock_for_bets(tx, {room: False}, wait=True)
             order.append("later bet")
 
     async with house.database.transaction() as tx:
-        await storage.room_for_bet(tx, room)
+        await storage.lock_for_bets(tx, {room: False}, wait=True)
         closing = asyncio.create_task(close())
         await until_it_waits_for_a_lock(house.database)
         betting = asyncio.create_task(later_bet())

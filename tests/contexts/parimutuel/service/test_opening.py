@@ -162,6 +162,34 @@ async def test_a_host_has_ten_rooms_at_most_until_one_of_them_ends(house: House)
     assert await code_of(house, host) == "E-ROOM-LIMIT"
 
 
+async def test_only_so_many_assets_that_nobody_asked_for_before_are_looked_up_in_a_minute(
+    database: Database, owner: Database
+) -> None:
+    house = wire(database, owner, limits={"new_assets_per_host": 3, "new_assets": 5})
+    first, second = await house.player(), await house.player()
+
+    def about(number: int) -> dict[str, Any]:
+        return {**TOUCH_SOL, "asset": f"NEW{number}"}
+
+    told = [await code_of(house, first, market=about(number)) for number in range(4)]
+    assert told == ["E-ASSET-UNKNOWN"] * 3 + ["E-ROOM-RATE"]
+    told = [await code_of(house, second, market=about(number)) for number in range(3)]
+    assert told == ["E-ASSET-UNKNOWN"] * 2 + ["E-ROOM-RATE"]
+    await house.look("150")
+    assert await code_of(house, first) is None
+
+
+async def test_a_host_with_all_his_rooms_is_refused_before_any_source_is_asked(
+    database: Database, owner: Database
+) -> None:
+    house = wire(database, owner, limits={"rooms_per_host": 1})
+    host = await house.player()
+    await house.open_room(host)
+    unknown = {**TOUCH_SOL, "asset": "NOBODY"}
+
+    assert await code_of(house, host, market=unknown) == "E-ROOM-LIMIT"
+
+
 async def test_of_twenty_rooms_opened_at_once_ten_are_opened(house: House) -> None:
     host = await house.player()
 

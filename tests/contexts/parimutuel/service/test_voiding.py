@@ -130,6 +130,15 @@ async def test_an_administrator_who_bets_after_asking_has_no_say_any_more(house:
 
     assert isinstance(answer, VoidRequest)
     assert (answer.asked_by, answer.effective_at is None) == (2, False)
+    # The delay of the two who do count has only begun.
+    await house.clock.tick()
+    (view,) = await house.rooms.rooms()
+    assert view.status is RoomStatus.OPEN
+    assert view.pending_void is not None
+    assert view.pending_void.effective_at == answer.effective_at
+    await house.let_pass_for(room, DELAY)
+    await house.clock.tick()
+    assert (await house.rooms.room(room)).reason == "ADMIN"
 
 
 @pytest.mark.parametrize("reason", ["", "why?", "    why?   ", "x" * 501])

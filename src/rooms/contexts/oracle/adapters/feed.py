@@ -15,8 +15,11 @@ from rooms.platform.http import HttpClient
 
 TIME_OUT: Final = 2.0
 ATTEMPTS: Final = 2
+AT_ONCE: Final = 16
+"""Questions to one source under way: more would be answered in a rush that holds up the process."""
 
 Readings = dict[str, Ok[Reading] | Err[str]]
+Batch = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,30 +39,38 @@ class HttpFeed:
         names = {asset: name for asset in readings if (name := self._name_of(asset)) is not None}
         named, size = list(names.items()), self.dialect.BATCH
         batches = [named[start : start + size] for start in range(0, len(named), size)]
-        for answered in await asyncio.gather(*(self._ask(batch) for batch in batches)):
-            readings |= answered
-        return readings
+        if size == 1:
+            return readings | await self._ask_all(batches, self.time_out, ATTEMPTS)
+        readings |= await self._ask_all(batches, self.time_out / 2, 1)
+        # The trouble of one asset must not blind the others: ask for each alone.
+        troubled = [
+            [each]
+            for batch in batches
+            if all(isinstance(readings[asset], Err) for asset, _ in batch)
+            for each in batch
+        ]
+        return readings | await self._ask_all(troubled, self.time_out / 2, 1)
 
     def _name_of(self, asset: str) -> str | None:
         return self.source.symbols.get(asset) or self.dialect.name_of(asset)
 
-    async def _ask(self, batch: Sequence[tuple[str, str]]) -> Readings:
-        if len(batch) == 1:
-            return await self._ask_once(batch, self.time_out, ATTEMPTS)
-        together = await self._ask_once(batch, self.time_out / 2, 1)
-        if not all(isinstance(reading, Err) for reading in together.values()):
-            return together
-        # The trouble of one asset must not blind the others: ask for each alone.
-        alone = (self._ask_once([each], self.time_out / 2, 1) for each in batch)
-        return {
-            asset: reading
-            for answered in await asyncio.gather(*alone)
-            for asset, reading in answered.items()
-        }
+    async def _ask_all(self, batches: Sequence[Batch], time_out: float, attempts: int) -> Readings:
+        """Ask for all batches within the time, not too many at once."""
+        time = asyncio.get_running_loop().time
+        until, left = time() + time_out, iter(batches)
+        readings: Readings = {}
 
-    async def _ask_once(
-        self, batch: Sequence[tuple[str, str]], time_out: float, attempts: int
-    ) -> Readings:
+        async def ask_on() -> None:
+            for batch in left:
+                readings.update(await self._ask(batch, until - time(), attempts))
+                await asyncio.sleep(0)  # what is not even asked must not hold up everybody else
+
+        await asyncio.gather(*(ask_on() for _ in range(min(AT_ONCE, len(batches)))))
+        return readings
+
+    async def _ask(self, batch: Batch, time_out: float, attempts: int) -> Readings:
+        if time_out <= 0:
+            return {asset: Err("timeout") for asset, _ in batch}
         request = self.dialect.request([name for _, name in batch], self.source)
         document = await self.http.get_json(
             address(self.source.url, request.path),
@@ -74,7 +85,7 @@ class HttpFeed:
         answer = Answer(document.value, self.clock.now())
         return {asset: self._reading(name, answer) for asset, name in batch}
 
-    def _circuit(self, batch: Sequence[tuple[str, str]]) -> str:
+    def _circuit(self, batch: Batch) -> str:
         about = batch[0][1] if len(batch) == 1 else "many"
         return f"{self.name} at {self.source.url}: {about}"
 

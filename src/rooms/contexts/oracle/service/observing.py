@@ -26,7 +26,8 @@ class OracleService:
         agreed = await self.pricing.agree(wanted)
         seen = [each for each in agreed if isinstance(each, Observation)]
         async with self.database.transaction() as tx:
-            tick = await self.storage.add_tick(tx, self.clock.now(), None)
+            terms = await self.storage.number_of(tx, self.pricing.terms)
+            tick = await self.storage.add_tick(tx, self.clock.now(), None, terms)
             await self.storage.add_observations(tx, tick, seen)
         return Tick(
             id=tick,

@@ -7,19 +7,14 @@ from datetime import timedelta
 from typing import Final
 
 from rooms.contexts.oracle.api import Priced
+from rooms.contexts.oracle.domain import Heard, judge
 from rooms.contexts.oracle.ports import Feed, Reading
 from rooms.contexts.oracle.service.pacing import PacedFeed
 from rooms.kernel.result import Err, Ok
 from rooms.kernel.time import Clock, Instant
 from rooms.proof.condition import MarketType
-from rooms.proof.consensus import (
-    BOUND_AGE,
-    NoConsensus,
-    Observation,
-    Quote,
-    Rules,
-    consensus,
-)
+from rooms.proof.consensus import BOUND_AGE, NoConsensus, Observation, Quote
+from rooms.proof.terms import OracleTerms
 
 PATIENCE: Final = timedelta(seconds=3)
 """How long a tick waits for a source's gate; who needs longer has no quote in this tick."""
@@ -32,35 +27,54 @@ Agreed = Observation | NoConsensus
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """Prices by consensus; nothing is stored and nothing remembered but the sanity bounds."""
+    """Asks all sources; nothing is stored and nothing remembered but the sanity bounds.
+
+    ``terms`` are those in force now: on them is judged what is asked for a new room.
+    """
 
     feeds: Mapping[MarketType, Sequence[PacedFeed]]
-    rules: Mapping[MarketType, Rules]
+    terms: OracleTerms
     bounds: "Bounds"
     clock: Clock
 
     async def agree(self, wanted: Iterable[Priced]) -> list[Agreed]:
         """Ask all sources at once; each asset gets its consensus, or why there is none."""
+        return await judged(await self.ask(wanted), self.terms)
+
+    async def ask(self, wanted: Iterable[Priced]) -> list[Heard]:
+        """Ask all sources at once for what they say of each asset."""
         assets: dict[MarketType, set[str]] = {kind: set() for kind in self.feeds}
         for priced in wanted:
             assets[priced.type].add(priced.asset)
-        # Coins are judged when their sources have answered, however slow the tokens' are.
-        agreed = await asyncio.gather(*(self._agree(kind, assets[kind]) for kind in assets))
-        return [each for of_kind in agreed for each in of_kind]
+        # What coins' sources said is as old as their answers, however slow the tokens' are.
+        heard = await asyncio.gather(*(self._ask(kind, assets[kind]) for kind in assets))
+        return [each for of_kind in heard for each in of_kind]
 
-    async def _agree(self, kind: MarketType, assets: Collection[str]) -> list[Agreed]:
+    async def _ask(self, kind: MarketType, assets: Collection[str]) -> list[Heard]:
         bounded = assets if kind is MarketType.COIN_PRICE else ()
         bounds, *quoted = await asyncio.gather(
             self.bounds.quotes(bounded),
             *(quotes(paced, assets, PATIENCE, self.clock) for paced in self.feeds[kind]),
         )
-        agreed: list[Agreed] = []
-        for asset in sorted(assets):
-            told = [of_source[asset] for of_source in quoted if asset in of_source]
-            now, bound = self.clock.now(), bounds.get(asset)
-            agreed.append(consensus(asset, told, self.rules[kind], now, bound))
-            await asyncio.sleep(0)  # hundreds of assets must not hold up everybody else
-        return agreed
+        now = self.clock.now()
+        return [
+            Heard(
+                Priced(kind, asset),
+                [of_source[asset] for of_source in quoted if asset in of_source],
+                bounds.get(asset),
+                now,
+            )
+            for asset in sorted(assets)
+        ]
+
+
+async def judged(heard: Iterable[Heard], terms: OracleTerms) -> list[Agreed]:
+    """Judge what was said of each asset on these terms."""
+    agreed: list[Agreed] = []
+    for each in heard:
+        agreed.append(judge(each, terms))
+        await asyncio.sleep(0)  # hundreds of assets must not hold up everybody else
+    return agreed
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Open a room: what is asked is checked, priced now, and fixed for its whole life."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,12 @@ from rooms.contexts.parimutuel.events import RoomOpened
 from rooms.contexts.parimutuel.queries import RoomQueries
 from rooms.contexts.parimutuel.storage import NewRoom, RoomStorage, new_watch
 from rooms.contexts.referral.api import Referral
-from rooms.kernel.ids import RoomId
+from rooms.kernel.ids import PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import Clock
+from rooms.kernel.time import Clock, Instant
 from rooms.platform.commands import Answered, once, peek_answer
 from rooms.platform.database import Database, Tx
+from rooms.platform.limiter import MINUTE, Limiter
 from rooms.proof.condition import Condition, leaves, with_supplies
 from rooms.proof.consensus import NoConsensus
 from rooms.proof.pool import terms_problem
@@ -43,6 +45,7 @@ class Opening:
     clock: Clock
     limits: Limits
     terms: RoomTerms
+    curiosity: "Curiosity"
 
     async def open_room(self, command: OpenRoom) -> Answered[RoomView]:
         """Open a room; the price is asked for before the transaction begins."""
@@ -51,6 +54,7 @@ class Opening:
         if earlier is not None:
             return Answered(earlier, replayed=True)
         asked = self._check(command)
+        await self._admit(command, assets_of(asked["condition"]))
         tick = await self.oracle.observe(priced(asked["condition"]))
         asked["condition"] = settled_question(asked["condition"], command.resolve, tick)
         async with self.database.transaction() as tx:
@@ -78,12 +82,23 @@ class Opening:
             "fraction": fraction,
         }
 
+    async def _admit(self, command: OpenRoom, assets: Collection[str]) -> None:
+        """Refuse, before any source is asked, who has all his rooms or asks for too much new."""
+        async with self.database.snapshot() as tx:
+            await self._require_room_left(tx, command.host)
+            known = await self.oracle.newest(tx, assets)
+        new = len(set(assets) - known.keys())
+        self.curiosity.admit(command.host, new, self.clock.now())
+
+    async def _require_room_left(self, tx: Tx, host: PlayerId) -> None:
+        if await self.rooms.open_rooms_of(tx, host) >= self.limits.rooms_per_host:
+            raise Refusal("E-ROOM-LIMIT", most=self.limits.rooms_per_host)
+
     async def _create(
         self, tx: Tx, command: OpenRoom, asked: dict[str, Any], tick: Tick
     ) -> RoomView:
         await self.rooms.lock_host(tx, command.host)
-        if await self.rooms.open_rooms_of(tx, command.host) >= self.limits.rooms_per_host:
-            raise Refusal("E-ROOM-LIMIT", most=self.limits.rooms_per_host)
+        await self._require_room_left(tx, command.host)
         host = await self.referral.member(tx, command.host)
         created_at = await self.rooms.now(tx)
         settles_at = command.settles_at or created_at + asked["duration"]
@@ -112,6 +127,33 @@ class Opening:
         await self.oracle.watch(tx, new_watch(room, new))
         await tx.publish(RoomOpened(room_id=room, host_id=new.host_id))
         return await self.queries.room(tx, room)
+
+
+@dataclass(frozen=True, slots=True)
+class Curiosity:
+    """How many assets that were never priced may be asked for: of one host, and of all together.
+
+    Each process counts for itself, in memory.
+    """
+
+    per_host: Limiter
+    of_all: Limiter
+
+    def admit(self, host: PlayerId, assets: int, now: Instant) -> None:
+        """Refuse E-ROOM-RATE where that is too many."""
+        for _ in range(assets):
+            for limiter, who in ((self.per_host, str(host).encode()), (self.of_all, b"")):
+                seconds = limiter.wait(who, now)
+                if seconds:
+                    raise Refusal("E-ROOM-RATE", rate=limiter.rate, seconds=seconds)
+
+
+def curiosity(limits: Limits) -> Curiosity:
+    """Give what the house allows its hosts in a minute."""
+    return Curiosity(
+        Limiter(limits.new_assets_per_host, period=MINUTE),
+        Limiter(limits.new_assets, period=MINUTE),
+    )
 
 
 def settled_question(condition: Condition, resolve: str, tick: Tick) -> Condition:

@@ -60,7 +60,7 @@ class RoomsService:
     voiding: Voiding
     queries: RoomQueries
     files: SettlementQueries
-    ref_key: bytes
+    ref_key: bytes = field(repr=False)
     # Heads of settled rooms, which never change: making one hashes every bet of its room.
     _heads: dict[RoomId, dict[str, Any]] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ class RoomsService:
 
     async def quote(self, room: RoomId, side: Side, stake: int) -> QuoteView:
         """Quote a stake."""
-        require_stake(stake, self.betting.limits)
+        require_stake(stake, self.betting.placing.limits)
         view = await self.room(room)
         if view.status not in (RoomStatus.QUEUING, RoomStatus.OPEN):
             raise Refusal("E-BET-LOCKED", room=room, status=view.status, locks_at=view.locks_at)

@@ -6,7 +6,9 @@ touch, staff and a restart after a crash may all call it at once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
 
 from rooms.contexts.ledger.api import (
     BREAKAGE,
@@ -14,6 +16,7 @@ from rooms.contexts.ledger.api import (
     PROTOCOL_REVENUE,
     ROOM_POOLS,
     Ledger,
+    Movement,
 )
 from rooms.contexts.oracle.api import Oracle
 from rooms.contexts.oracle.events import ConditionMet, ConditionNotMet
@@ -21,7 +24,6 @@ from rooms.contexts.parimutuel.api import RoomStatus, VoidReason
 from rooms.contexts.parimutuel.domain import Room
 from rooms.contexts.parimutuel.events import RoomMoved, RoomSettled, RoomVoided
 from rooms.contexts.parimutuel.settlement_storage import (
-    POOL_SHARDS,
     RoomDecision,
     Settled,
     SettlementStorage,
@@ -33,7 +35,11 @@ from rooms.kernel.ids import JournalId, RoomId
 from rooms.kernel.money import SOL
 from rooms.kernel.time import Instant, from_millis, parse_rfc3339
 from rooms.platform.database import Database, Tx
+from rooms.platform.metrics import count_settlement
 from rooms.proof.pool import Fees, Side, cutoff, fees
+
+# A room of a million bets is paid in seconds; one that takes minutes has something wrong with it.
+PAYOUT_TIME_OUT: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,10 @@ class Settling:
 
     async def pay(self, room_id: RoomId) -> bool:
         """Divide a decided room's money; False where there is nothing (more) to do."""
-        async with self.database.transaction() as tx:
+        # The database ends a statement before the connection does, and then says so.
+        patience = PAYOUT_TIME_OUT + timedelta(minutes=1)
+        async with self.database.transaction(statement_time_out=patience) as tx:
+            await self.settlements.make_room(tx, PAYOUT_TIME_OUT)
             room = await self.rooms.room_alone(tx, room_id)
             decision = await self.settlements.decision(tx, room_id)
             if room is None or decision is None or room.status is not RoomStatus.SETTLING:
@@ -188,7 +197,6 @@ class Settling:
         rewards = await self.settlements.pay_rewards(tx, room.id)
         await self.referral.accrue(tx, SOL)
         breakage = taken.net - paid
-        await self._take(tx, room, taken, rewards, breakage)
         settled = Settled(
             outcome=decision.outcome,
             reason=None,
@@ -197,19 +205,23 @@ class Settling:
             fees=taken,
             breakage=breakage,
             rewards=rewards,
-            journal=await self._post(tx, room, totals),
+            journal=await self._post(
+                tx, room, totals, await self._taken(tx, room, taken, rewards, breakage)
+            ),
         )
         await self._end(tx, room, settled)
 
-    async def _take(self, tx: Tx, room: Room, taken: Fees, rewards: int, breakage: int) -> None:
+    async def _taken(
+        self, tx: Tx, room: Room, taken: Fees, rewards: int, breakage: int
+    ) -> list[Movement]:
+        """Say what is not paid out: the host's fee, the protocol's, and what rounding leaves."""
         revenue = await self.ledger.open_account(tx, SOL, PROTOCOL_REVENUE, PLATFORM)
         left_over = await self.ledger.open_account(tx, SOL, BREAKAGE, PLATFORM)
-        for account, amount, kind in (
-            (room.host_account, taken.host_fee, "host_fee"),
-            (revenue, taken.protocol_fee - rewards, "protocol_fee"),
-            (left_over, breakage, "breakage"),
-        ):
-            await self.settlements.add_movement(tx, room.id, account, amount, kind)
+        return [
+            Movement(room.host_account, taken.host_fee, "host_fee", room.subject),
+            Movement(revenue, taken.protocol_fee - rewards, "protocol_fee", room.subject),
+            Movement(left_over, breakage, "breakage", room.subject),
+        ]
 
     async def _refund(
         self, tx: Tx, room: Room, decision: RoomDecision, totals: Totals, reason: VoidReason
@@ -224,26 +236,41 @@ class Settling:
             fees=Fees(takeout=0, host_fee=0, protocol_fee=0, net=totals.handle),
             breakage=0,
             rewards=0,
-            journal=await self._post(tx, room, totals),
+            journal=await self._post(tx, room, totals, []),
         )
         await self._end(tx, room, settled)
 
-    async def _post(self, tx: Tx, room: Room, totals: Totals) -> JournalId | None:
+    async def _post(
+        self, tx: Tx, room: Room, totals: Totals, taken: Sequence[Movement]
+    ) -> JournalId | None:
         """Take the room's stakes out of the pools and post all its movements as one journal."""
         if not totals.bets:
             return None
-        shards = [
-            await self.ledger.open_account(tx, SOL, ROOM_POOLS, str(shard))
-            for shard in range(POOL_SHARDS)
+        pools = [
+            Movement(
+                await self.ledger.open_account(tx, SOL, ROOM_POOLS, str(shard)),
+                -staked,
+                "settle",
+                room.subject,
+            )
+            for shard, staked in enumerate(totals.shards)
         ]
-        await self.settlements.empty_pools(tx, room.id, shards)
-        return await self.ledger.post(tx, f"settle:{room.id}")
+        moved = [movement for movement in (*taken, *pools) if movement.amount]
+        return await self.ledger.post(tx, f"settle:{room.id}", moved)
 
     async def _end(self, tx: Tx, room: Room, settled: Settled) -> None:
         """Store the settlement, move the room to its end, tell."""
         now = await self.rooms.now(tx)
         await self.settlements.add_settlement(tx, room.id, settled, now)
         bets = settled.totals.bets
+        counted = partial(
+            count_settlement,
+            outcome=settled.outcome,
+            bets=bets,
+            handle=settled.totals.handle,
+            takeout=settled.fees.takeout,
+        )
+        tx.once_committed.append(counted)
         if settled.reason is not None:
             await self.rooms.move(tx, room, RoomStatus.VOIDED, cause=settled.reason, at=now)
             await tx.publish(RoomVoided(room_id=room.id, reason=settled.reason, bets=bets))

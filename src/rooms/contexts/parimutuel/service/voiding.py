@@ -52,7 +52,7 @@ class Voiding:
         ended = room.status in (RoomStatus.SETTLED, RoomStatus.VOIDED, RoomStatus.SETTLING)
         if ended or await self.rooms.now(tx) >= room.settles_at:
             raise Refusal("E-VOID-LATE", room=room.id, status=room.status)
-        if staff.player_id is not None and await self.bets.by_room(tx, staff.player_id, room.id):
+        if staff.player_id is not None and await self.bets.has_bet(tx, staff.player_id, room.id):
             raise Refusal("E-VOID-BET", room=room.id)
 
     async def carry_out(self, room_id: RoomId) -> None:

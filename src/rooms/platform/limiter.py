@@ -6,32 +6,34 @@ from typing import Final
 
 from rooms.kernel.time import Instant, to_millis
 
-# A bucket is measured in thousandths of a request: it drains by ``rate`` of them a millisecond.
-REQUEST: Final = 1000
+SECOND: Final = 1000
+MINUTE: Final = 60 * SECOND
 
 
 @dataclass(slots=True)
 class Limiter:
-    """Admits ``rate`` requests a second from each client, and as many at once after a pause.
+    """Admits ``rate`` requests a period from each client, and as many at once after a pause.
 
-    Knows the ``most`` latest clients only, so that its size is bounded; one that is forgotten
-    begins anew.
+    A period is a second unless ``period`` says otherwise, in milliseconds. Knows the ``most``
+    latest clients only, so that its size is bounded; one that is forgotten begins anew.
     """
 
     rate: int
     most: int = 10_000
+    period: int = SECOND
     _buckets: "OrderedDict[bytes, tuple[int, int]]" = field(default_factory=OrderedDict)
 
     def wait(self, client: bytes, now: Instant) -> int:
         """Admit a request and give 0, or give the whole seconds after which it is admitted."""
+        # A request fills the bucket by as much as ``period`` and drains by ``rate`` a millisecond.
         millis = to_millis(now)
         level, since = self._buckets.get(client, (0, millis))
-        level = max(0, level - self.rate * max(0, millis - since)) + REQUEST
-        excess = level - self.rate * REQUEST
+        level = max(0, level - self.rate * max(0, millis - since)) + self.period
+        excess = level - self.rate * self.period
         if excess > 0:
-            level -= REQUEST
+            level -= self.period
         self._remember(client, level, millis)
-        return -(-excess // (self.rate * REQUEST)) if excess > 0 else 0
+        return -(-excess // (self.rate * SECOND)) if excess > 0 else 0
 
     def _remember(self, client: bytes, level: int, millis: int) -> None:
         self._buckets[client] = (level, millis)

@@ -3,8 +3,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.entrypoints.gateway.limiter import Limiter
 from rooms.kernel.time import from_millis
+from rooms.platform.limiter import Limiter
 
 rates = st.integers(1, 200)
 # When requests come, as milliseconds after the one before.

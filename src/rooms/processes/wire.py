@@ -1,0 +1,117 @@
+"""One player's connection: HTTP as uvicorn reads it, with bounds on what a stranger can do to it.
+
+uvicorn takes heads of any size, waits for a request's end for ever, answers the first of several
+requests with the fault of a later one, and writes to connections that are gone. Not so here.
+"""
+
+from asyncio import TimerHandle, Transport
+from collections import deque
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+LARGEST_HEAD: Final = 64 * 1024
+# Seconds from a request's first byte to its last, and from a connection to its first request.
+READ_WITHIN: Final = 20.0
+
+
+class Wire(HttpToolsProtocol):
+    """Reads requests, starts the application for each, in order."""
+
+    pipeline: deque[tuple[RequestResponseCycle, Any]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._running: RequestResponseCycle | None = None
+        # Since when a request is awaited or read; None while its answer is.
+        self._reading_since: float | None = None
+        self._in_head = True
+        self._head_size = 0
+        self._last_words: str | None = None
+        self._deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._reading_since = self.loop.time()
+        self._deadline = self.loop.call_later(READ_WITHIN, self._look_at_deadline)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered that nobody listens."""
+        super().connection_lost(exc)
+        self.pipeline.clear()
+        if self._running is not None:
+            _leave(self._running)
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _look_at_deadline(self) -> None:
+        now, since = self.loop.time(), self._reading_since
+        if since is not None and now - since >= READ_WITHIN and not self.flow.read_paused:
+            self._close()
+            return
+        self._deadline = self.loop.call_later(READ_WITHIN / 2, self._look_at_deadline)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, but no head without end and nothing after what was no HTTP."""
+        if self._last_words is not None or self.transport.is_closing():
+            return
+        if self._in_head:
+            self._head_size += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_size > LARGEST_HEAD:
+            self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """Begin to read a request."""
+        super().on_message_begin()
+        self._reading_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Start the application, as soon as the earlier requests are answered."""
+        self._in_head, self._head_size = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Let the request be read to its end."""
+        super().on_message_complete()
+        self._in_head, self._reading_since = True, None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request; say what was wrong with it after all answers before it."""
+        if self._last_words is not None and not self.pipeline:
+            self._close_with(self._last_words)
+            return
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, after the answers to what came before it."""
+        unfinished = self.cycle
+        if unfinished is not None and unfinished.more_body and not unfinished.response_complete:
+            _leave(unfinished)
+            if self.pipeline and self.pipeline[0][0] is unfinished:
+                self.pipeline.popleft()
+        running = self._running
+        if running is None or running.response_complete or running.disconnected:
+            self._close_with(msg)
+        else:
+            self._last_words = msg
+
+    def _close_with(self, words: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(words)
+        self._close()
+
+    def _close(self) -> None:
+        if self._running is not None:
+            _leave(self._running)
+        self.transport.close()
+
+
+def _leave(cycle: RequestResponseCycle) -> None:
+    cycle.disconnected = True
+    cycle.message_event.set()

@@ -1,0 +1,165 @@
+"""What a stranger's connection can do to the server, byte by byte."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from rooms.processes import wire
+from tests.entrypoints.conftest import Web, gateway_over, is_problem, serving
+from tests.houses import ONE, House
+
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: house\r\n\r\n"
+
+
+class Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def said(self) -> bytes:
+        """Everything until the server closes the connection."""
+        async with asyncio.timeout(30):
+            return await self.reader.read()
+
+    async def answer(self) -> bytes:
+        """The head of the next answer."""
+        async with asyncio.timeout(30):
+            return await self.reader.readuntil(b"\r\n\r\n")
+
+    def leave(self) -> None:
+        self.writer.transport.abort()
+
+
+async def connect(served: Web) -> Connection:
+    at = urlsplit(str(served.client.base_url))
+    return Connection(*await asyncio.open_connection(at.hostname, at.port))
+
+
+@pytest.fixture
+async def connection(served: Web) -> AsyncIterator[Connection]:
+    opened = await connect(served)
+    yield opened
+    opened.leave()
+
+
+def a_bet(token: str, room: str, *, length: int | None = None) -> bytes:
+    body = b'{"side":"YES","stake":{"amount":"1000000000","asset":"SOL"}}'
+    size = len(body) if length is None else length
+    head = f"POST /v1/rooms/{room}/bets HTTP/1.1\r\nHost: house\r\nContent-Length: {size}\r\n"
+    mine = f"Authorization: Bearer {token}\r\nIdempotency-Key: wire\r\n\r\n"
+    return (head + mine).encode() + body
+
+
+async def test_a_head_without_end_is_refused(connection: Connection) -> None:
+    connection.writer.write(b"GET / HTTP/1.1\r\nHost: house\r\nX: " + b"x" * wire.LARGEST_HEAD)
+    said = await connection.said()
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.endswith(b"The head of the request is too large.")
+
+
+async def test_what_is_no_http_takes_no_answer_from_a_bet_before_it(
+    served: Web, connection: Connection
+) -> None:
+    token = await served.token(fund=5 * ONE)
+    room = (await served.room(token))["id"]
+    connection.writer.write(LIVEZ + a_bet(token, room) + b"\0\0\0 nothing\r\n\r\n")
+    said = await connection.said()
+    statuses = re.findall(rb"HTTP/1\.1 (\d+)", said)
+    assert statuses == [b"200", b"201", b"400"]
+    assert len((await served.get("/v1/bets", token)).json()["items"]) == 1
+
+
+async def test_a_bet_cut_in_the_middle_is_none_and_no_event_in_the_log(
+    served: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = await served.token(fund=5 * ONE)
+    room = (await served.room(token))["id"]
+    whole = a_bet(token, room)
+    with capture_logs() as logs, caplog.at_level(logging.WARNING):
+        for missing in (1, 50, 60_000) * 4:
+            connection = await connect(served)
+            connection.writer.write(LIVEZ + a_bet(token, room, length=len(whole) + missing))
+            await connection.answer()
+            connection.leave()
+        assert (await served.get("/v1/bets", token)).json()["items"] == []
+    assert [*logs, *caplog.records] == []
+    assert (await served.get("/v1/wallet", token)).json()["balances"][0]["available"]["amount"] == (
+        str(5 * ONE)
+    )
+
+
+async def test_a_client_that_leaves_amid_many_requests_is_no_event_in_the_log(
+    served: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    await served.room()
+    rooms = LIVEZ.replace(b"/livez", b"/v1/rooms")
+    with capture_logs() as logs, caplog.at_level(logging.WARNING):
+        for _ in range(10):
+            connection = await connect(served)
+            connection.writer.write(rooms * 50)
+            await connection.answer()
+            connection.leave()
+        assert (await served.get("/livez")).status_code == 200
+    assert [*logs, *caplog.records] == []
+
+
+async def test_a_request_that_never_ends_is_not_awaited_for_ever(
+    served: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "READ_WITHIN", 0.05)
+    for begun in (b"", b"GET /livez HT", LIVEZ[:-2], a_bet("token", "1", length=900)):
+        connection = await connect(served)
+        connection.writer.write(begun)
+        assert b"HTTP/1.1 2" not in await connection.said()
+        connection.leave()
+    assert (await served.get("/livez")).status_code == 200
+
+
+async def test_a_request_for_another_protocol_is_answered_in_this_one(
+    connection: Connection,
+) -> None:
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    connection.writer.write(LIVEZ[:-2] + upgrade)
+    assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_an_address_holds_a_number_of_streams_and_gets_back_what_it_leaves(
+    house: House,
+) -> None:
+    gateway = gateway_over(house, [], streams_per_ip=2)
+    async with serving(gateway) as base, httpx.AsyncClient(base_url=base) as client:
+        async with AsyncExitStack() as pages:
+            heard = []
+            for _ in range(2):
+                page = await pages.enter_async_context(client.stream("GET", "/live/rooms"))
+                heard.append(page.aiter_bytes())  # one that is forgotten closes the page
+                await anext(heard[-1])
+            problem = is_problem(await client.get("/live/rooms"), 429, "E-STREAMS")
+            assert "The most is 2." in problem["detail"]
+            assert (await client.head("/live/rooms")).status_code == 429
+        async with asyncio.timeout(30):
+            while (await client.head("/live/rooms")).status_code == 429:
+                pass
+
+
+async def test_head_is_get_without_a_body_and_options_says_what_else(served: Web) -> None:
+    room = (await served.room())["id"]
+    for path in ("/", "/livez", "/v1/rooms", f"/v1/rooms/{room}", "/errors", "/live/rooms"):
+        head = await served.client.head(path)
+        assert (head.status_code, head.content) == (200, b""), path
+        allowed = (await served.client.options(path)).headers["Allow"].split(", ")
+        assert {"GET", "HEAD", "OPTIONS"} <= set(allowed), path
+    read = await served.get("/v1/rooms")
+    head = await served.client.head("/v1/rooms")
+    assert head.headers["content-length"] == str(len(read.content))
+    assert (await served.client.head("/v1/wallet")).status_code == 401
+    assert "POST" in (await served.client.options("/v1/rooms")).headers["Allow"]
+    refused = await served.client.delete("/v1/rooms")
+    is_problem(refused, 405, "E-METHOD")
+    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}

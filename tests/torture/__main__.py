@@ -1,0 +1,62 @@
+"""``./rooms torture NAME``: try to break the house; exit code 3 where it broke."""
+
+import difflib
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+# Each is a module of this folder with a function `command`, which gives the exit code.
+COMMANDS: Final = {
+    "crash": "kill a process before or after each message of each money command",
+    "database": "stop PostgreSQL at once under writers, fill its disk, cut its connections",
+    "race": "let many clients do at the same time what only one may do",
+    "simulate": "run rooms on a virtual clock with delays, reordering, duplicates and faults",
+    "hostile": "send bodies, headers and paths that nobody should send",
+    "planted": "show which test catches each planted bug",
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one kind of torture and give its exit code; a bug of ours passes through."""
+    name, *rest = arguments or ["--help"]
+    if name in {"-h", "--help", "help"}:
+        sys.stdout.write(_overview())
+        return 0
+    if name not in COMMANDS:
+        nearest = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {nearest[0]}? " if nearest else ""
+        sys.stderr.write(f"There is no torture {name!r}.\nNext: {hint}./rooms torture --help\n")
+        return 2
+    return _run_command(name, list(rest))
+
+
+def _run_command(name: str, arguments: list[str]) -> int:
+    command = f"./rooms torture {name}"
+    try:
+        typer = import_module("typer")
+        app = typer.Typer(add_completion=False)
+        app.command()(import_module(f"tests.torture.{name}").command)
+        ended = typer.main.get_command(app).main(
+            args=arguments, prog_name=command, standalone_mode=False
+        )
+    except BaseException as error:
+        code = import_module("rooms.cli.failures").tell(error, command)
+        if code is None:
+            raise
+        return int(code)
+    return int(ended) if isinstance(ended, int) else 0
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {purpose}" for name, purpose in COMMANDS.items()]
+    head = "Usage: ./rooms torture NAME [OPTIONS]    each: ./rooms torture NAME --help\n\n"
+    return head + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    # What was started must be stopped, however one is asked to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(run(sys.argv[1:]))

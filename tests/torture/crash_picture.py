@@ -1,0 +1,160 @@
+"""What came of a scene, without any number that another run would give out anew.
+
+Two runs of a command came to the same if their pictures are equal: every balance to the lamport,
+and each bet, entry, hold, settlement and fact as often as in the other.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rooms.contexts.ledger.checks import check_books
+from rooms.platform.database import Database, Row, Tx
+from rooms.processes.compose import House
+from rooms.proof.evidence import verify_room
+from tests.houses import POOLS
+from tests.torture.crash_scene import Scene
+
+Picture = dict[str, Any]
+
+PLAYERS: Final = """
+    SELECT player.id, player.name, member.account_id, account.balance, account.held,
+           ARRAY[member.upline_1, member.upline_2, member.upline_3] AS uplines,
+           (SELECT count(*) FROM identity.tokens AS token WHERE token.player_id = player.id)
+             AS tokens
+    FROM identity.players AS player
+    LEFT JOIN referral.members AS member ON member.player_id = player.id
+    LEFT JOIN ledger.accounts AS account ON account.id = member.account_id
+    WHERE starts_with(player.name, $1)
+"""
+ENTRIES: Final = """
+    SELECT entry.account_id, account.kind AS account_kind, entry.kind, entry.amount
+    FROM ledger.entries AS entry JOIN ledger.accounts AS account ON account.id = entry.account_id
+    WHERE entry.id > $1
+"""
+HOLDS: Final = "SELECT account_id, amount, state FROM ledger.holds WHERE starts_with(key, $1)"
+EARNINGS: Final = (
+    "SELECT account_id, level, earned FROM referral.earnings WHERE account_id = ANY ($1)"
+)
+ROOMS: Final = """
+    SELECT room.id, room.status, watch.ended_at IS NOT NULL AS unwatched,
+           (SELECT array_agg(status || ': ' || cause ORDER BY at, status)
+            FROM parimutuel.transitions AS move WHERE move.room_id = room.id) AS moves
+    FROM parimutuel.rooms AS room
+    JOIN oracle.watches AS watch ON watch.subject = 'room:' || room.id
+    WHERE room.host_id = ANY ($1)
+"""
+BETS: Final = """
+    SELECT account_id, side, stake, by_host, ARRAY[upline_1, upline_2, upline_3] AS uplines
+    FROM parimutuel.bets WHERE room_id = ANY ($1)
+"""
+DECISIONS: Final = (
+    "SELECT outcome, reason, trigger FROM parimutuel.decisions WHERE room_id = ANY ($1)"
+)
+SETTLEMENTS: Final = """
+    SELECT outcome, reason, handle, winning, net, takeout, host_fee, protocol_fee, breakage,
+           rewards, scratched, bets, journal_id IS NOT NULL AS posted
+    FROM parimutuel.settlements WHERE room_id = ANY ($1)
+"""
+# Bets that were taken together are told together: how many at a time is nobody's business.
+FACTS: Final = """
+    SELECT told.kind, member.account_id, told.side, told.stake
+    FROM (SELECT fact.kind, (bet ->> 2)::bigint AS player_id, bet ->> 3 AS side,
+                 bet ->> 4 AS stake
+          FROM platform.outbox AS fact
+          LEFT JOIN jsonb_array_elements(
+            CASE fact.kind WHEN 'BetsPlaced' THEN fact.body -> 'bets' END) AS bet ON true
+          WHERE fact.id > $1) AS told
+    LEFT JOIN referral.members AS member USING (player_id)
+"""
+AUDIT: Final = "SELECT action FROM identity.audit WHERE id > $1"
+COMMANDS: Final = (
+    "SELECT answer IS NOT NULL AS answered FROM platform.commands WHERE starts_with(key, $1)"
+)
+
+
+async def picture_of(database: Database, scene: Scene) -> Picture:
+    """Look at everything that a scene's command may have touched, in one snapshot.
+
+    Only one scene at a time plays in a database: what was added since its beginning is its own.
+    """
+    async with database.snapshot() as tx:
+        players = await tx.fetch(PLAYERS, f"{scene.mark} ")
+        hosted = await tx.fetch(ROOMS, [row["id"] for row in players])
+        rooms = [row["id"] for row in hosted]
+        roles = {row["account_id"]: row["name"].removeprefix(scene.mark) for row in players}
+        return {
+            **_split(await tx.fetch(ENTRIES, scene.since["entries"]), roles),
+            "players": _listed(players, roles, leave_out={"id", "name"}),
+            "holds": _listed(await tx.fetch(HOLDS, f"{scene.mark} "), roles),
+            "earnings": _listed(await tx.fetch(EARNINGS, list(roles)), roles),
+            "rooms": _listed(hosted, roles, leave_out={"id"}),
+            "bets": _listed(await tx.fetch(BETS, rooms), roles),
+            "decisions": _listed(await tx.fetch(DECISIONS, rooms), roles),
+            "settlements": _listed(await tx.fetch(SETTLEMENTS, rooms), roles),
+            "facts": _listed(await tx.fetch(FACTS, scene.since["facts"]), roles),
+            "audit": _listed(await tx.fetch(AUDIT, scene.since["audit"]), roles),
+            "commands": _listed(await tx.fetch(COMMANDS, f"{scene.mark} "), roles),
+        }
+
+
+def _split(entries: list[Row], roles: Mapping[int, str]) -> Picture:
+    """List the players' entries one by one; of the house's accounts only the sums.
+
+    Stakes that were taken together reach a pool together, however many there were.
+    """
+    sums: Counter[str] = Counter()
+    for row in entries:
+        if row["account_id"] not in roles:
+            sums[f"{row['account_kind']}, {row['kind']}"] += row["amount"]
+    own = [row for row in entries if row["account_id"] in roles]
+    return {
+        "entries": _listed(own, roles, leave_out={"account_kind"}),
+        "house": sorted(sums.items()),
+    }
+
+
+def _listed(
+    rows: list[Row], roles: Mapping[int, str], leave_out: frozenset[str] | set[str] = frozenset()
+) -> list[str]:
+    """Write each row in words, accounts by their owners' roles, in an order of its own."""
+    shown = []
+    for row in rows:
+        values = {name: value for name, value in row.items() if name not in leave_out}
+        if "account_id" in values:
+            values["account_id"] = roles.get(values["account_id"])
+        if "uplines" in values:
+            values["uplines"] = [roles.get(each) for each in values["uplines"]]
+        shown.append(", ".join(f"{name} {value}" for name, value in values.items()))
+    return sorted(shown)
+
+
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Say in words where a picture, or answers, differ from those of an undisturbed run."""
+    return [
+        f"{name}: {found.get(name)} instead of {wanted.get(name)}"
+        for name in sorted(found.keys() | wanted.keys())
+        if found.get(name) != wanted.get(name)
+    ]
+
+
+async def unverified(house: House, scene: Scene) -> list[str]:
+    """Derive each ended room of the scene again from its file; say what does not follow."""
+    wrong = []
+    for room in scene.rooms:
+        if (await house.rooms.room(room)).status in {"SETTLED", "VOIDED"}:
+            report = verify_room([line async for line in house.rooms.settlement_file(room)])
+            if report.verdict != "verified":
+                wrong.append(f"the file of room {room} does not verify: {report.steps}")
+    return wrong
+
+
+async def unbalanced(tx: Tx) -> list[str]:
+    """Re-sum all books of a database; say what is wrong."""
+    findings = await check_books(tx)
+    wrong = [f"{each.name}: {each.wrong}" for each in findings if each.wrong]
+    pools = await tx.row(POOLS)
+    assert pools is not None
+    if pools["held"] != pools["staked"]:
+        wrong.append(f"the pools hold {pools['held']} of {pools['staked']} staked")
+    return wrong
