@@ -21,6 +21,7 @@ from benchmarks.server import Server, throwaway_server
 from rooms.cli.failures import tell
 from rooms.cli.output import JsonOption, progress, table
 from rooms.platform.telemetry import log_to
+from rooms.processes.loop import keep_what_is_loaded
 
 HEADS: Final = ("", "", "median", "worst", "x Ref8", "worst", "floor", "aim", "")
 UNBOUNDED: Final = 10_000
@@ -65,6 +66,7 @@ def _measure(asked: Question, extent: Extent, data: Path | None, url: str | None
         folder = Path(made)
         with _server(folder / "house", url) as server:
             log_to(folder / "house.log")
+            keep_what_is_loaded()
             return uvloop.run(_answer(asked, Lab(server, folder, extent, asked.TARGETS)))
 
 

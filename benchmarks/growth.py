@@ -21,7 +21,9 @@ async def measure(lab: Lab) -> list[Figure]:
     """Fill the same database further and bet again."""
     extent, figures = lab.extent, []
     await lab.prepare_reference()
-    players, rooms = extent.of(PLAYERS, least=5000), extent.of(ROOMS, least=20)
+    rooms = extent.of(ROOMS, least=20)
+    # A player bets once in a room: twice as many bets as are stored must be possible.
+    players = extent.of(PLAYERS, least=2 * extent.of(max(STORED.values())) // rooms)
     in_flight = extent.of(IN_FLIGHT, least=16)
     async with staged(lab, "growth", players=players, rooms=rooms) as stage:
         for name, count in STORED.items():

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from typing import Any, Final
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from rooms.contexts.oracle import domain as deciding
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.contexts.parimutuel.domain import Room
-from rooms.contexts.parimutuel.service import placing, settling
+from rooms.contexts.parimutuel.service import settling
 from rooms.contexts.parimutuel.storage import BetStorage
 from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import Instant
@@ -28,16 +27,13 @@ from tests.torture.simulation.play import Simulator
 
 SEEDS: Final = 300
 AT_A_TIME: Final = 25
-"""Seeds of one test: enough that its database is worth making, few enough to share the work."""
-
-_numbers = count(1)
+"""Seeds of one test: few enough that two processes share the work evenly."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dsn(server: Server) -> Dsn:
-    """A database on the virtual clock."""
-    name = f"simulation_{next(_numbers)}"
-    return asyncio.run(make_database(server.superuser, server.dsn, name))
+    """A database on the virtual clock; each run begins by making it new."""
+    return asyncio.run(make_database(server.superuser, server.dsn, "simulation"))
 
 
 @pytest.fixture
@@ -132,7 +128,6 @@ BUGS: Final = {
     "bets are taken after the lock time": [Bug(Room, "admit", takes_bets_after_the_lock_time)],
     "one observation is enough": [Bug(deciding, "step", believes_one_observation)],
     "a bet sent again is a new one": [Bug(BetStorage, "earlier", knows_no_earlier_bet)],
-    "a bet needs no price": [Bug(placing, "require_fresh", lambda *_: None)],
     "quotes of any age count": [Bug(consensus, "_unusable", takes_old_quotes)],
     "everybody leads": [Bug(Lease, "acquire", always_leads, 30), Bug(Lease, "guard", always_leads)],
 }

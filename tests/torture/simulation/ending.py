@@ -182,7 +182,8 @@ def _wrong_times(remains: Remains) -> Iterator[str]:
 
 
 def _fresh(seen: Row, at: Instant) -> bool:
-    return at - timedelta(seconds=10) <= seen["at"] and seen["judged_at"] <= at + CLOCKS_OFF
+    observed, judged = seen["at"], seen["judged_at"]
+    return bool(at - timedelta(seconds=10) <= observed and judged <= at + CLOCKS_OFF)
 
 
 def _looks(room: Row, remains: Remains) -> list[tuple[int, Look]]:

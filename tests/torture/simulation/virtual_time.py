@@ -8,6 +8,7 @@ function of the seed, however fast machine, database and network are.
 """
 
 import asyncio
+import heapq
 import selectors
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVarTuple, Unpack
 from weakref import WeakKeyDictionary
 
 from rooms.kernel.time import Instant
@@ -25,6 +26,7 @@ START: Final = datetime(2030, 1, 1, tzinfo=UTC)
 SILENCE: Final = 60.0
 """Real seconds that the database may take for an answer before the run is given up."""
 
+Given = TypeVarTuple("Given")
 Tasks = dict[asyncio.Task[Any], None]
 """The tasks of one simulated process, in the order in which they began."""
 
@@ -88,9 +90,12 @@ class Stuck(Exception):  # noqa: N818 - it is what happened
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop on virtual time; ``line`` is the way to the one database of its run."""
 
+    _scheduled: "list[_Timer]"
+
     def __init__(self) -> None:
         self._seconds = 0.0
         self.line = Line(Random(0))
+        self._timers = 0
         self._owners: WeakKeyDictionary[asyncio.Task[Any], Tasks] = WeakKeyDictionary()
         super().__init__(_Unhurried(self._stand_still))
 
@@ -98,6 +103,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Set the time back to the start of all runs; nobody may be left of the one before."""
         left = asyncio.all_tasks(self) - {asyncio.current_task(self)}
         assert not left, f"still at work: {left}"
+        for timer in self._scheduled:
+            timer.cancel()
         self._seconds = 0.0
         self.line.begin(chance)
 
@@ -117,6 +124,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             await later
         finally:
             timer.cancel()
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Given]], object],
+        *args: *Given,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Set a timer; of those at the same instant the first to be set goes off first."""
+        self._timers += 1
+        timer = _Timer(when, callback, args, self, context)
+        timer.number, timer._scheduled = self._timers, True
+        heapq.heappush(self._scheduled, timer)
+        return timer
 
     def create_task(
         self, coro: Any, *, name: object = None, context: Context | None = None
@@ -146,6 +167,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise Stuck("everybody waits, and no time will come")
         self._seconds = round(self._seconds + passes, 6)
         return False
+
+
+class _Timer(asyncio.TimerHandle):
+    """asyncio leaves open which of two timers for the same instant goes off first."""
+
+    number: int
+    _scheduled: bool
+
+    def __lt__(self, other: object) -> bool:
+        assert isinstance(other, _Timer)
+        return (self.when(), self.number) < (other.when(), other.number)
 
 
 class _Unhurried(selectors.DefaultSelector):
