@@ -30,7 +30,7 @@ AT_A_TIME: Final = 25
 """Seeds of one test: few enough that two processes share the work evenly."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dsn(server: Server) -> Dsn:
     """A database on the virtual clock; each run begins by making it new."""
     return asyncio.run(make_database(server.superuser, server.dsn, "simulation"))

@@ -60,11 +60,11 @@ class Settling:
             return
         t_hit = from_millis(fact.t_hit) if fact.t_hit is not None else None
         t_clear = from_millis(fact.t_clear) if fact.t_clear is not None else None
-        if await self._was_queuing(tx, room, t_hit):
+        evidence = await self.oracle.evidence(tx, fact.ticks, room.assets)
+        if not _came_late(room, evidence) and await self._was_queuing(tx, room, t_hit):
             # Met at close means that the room's clock was away at lock time.
             touched = fact.trigger == "touch"
             reason = VoidReason.TARGET_MET_QUEUING if touched else VoidReason.MIN_PLAYERS
-            evidence = await self.oracle.evidence(tx, fact.ticks, room.assets)
             await self.void(tx, room, reason, fact.trigger, evidence)
             return
         decision = RoomDecision(
@@ -75,7 +75,7 @@ class Settling:
             t_clear=t_clear,
             cutoff=cutoff(t_hit, t_clear, room.terms.past_post) if t_hit and t_clear else None,
         )
-        await self._decide(tx, room, decision, fact.ticks)
+        await self._decide(tx, room, decision, evidence)
 
     async def _was_queuing(self, tx: Tx, room: Room, t_hit: Instant | None) -> bool:
         """Say whether too few had bet at the touch: who saw it does not open the room."""
@@ -89,7 +89,8 @@ class Settling:
         if room is None:
             return
         decision = RoomDecision(outcome=Side.NO, reason=None, trigger=fact.trigger)
-        await self._decide(tx, room, decision, fact.ticks)
+        evidence = await self.oracle.evidence(tx, fact.ticks, room.assets)
+        await self._decide(tx, room, decision, evidence)
 
     async def _undecided(self, tx: Tx, subject: str) -> Room | None:
         room = await self.rooms.room_alone(tx, RoomId(int(subject.removeprefix("room:"))))
@@ -100,14 +101,13 @@ class Settling:
         return room
 
     async def _decide(
-        self, tx: Tx, room: Room, decision: RoomDecision, ticks: Sequence[int]
+        self, tx: Tx, room: Room, decision: RoomDecision, evidence: Sequence[dict[str, Any]]
     ) -> None:
         """Store the decision with its evidence and close betting; the money moves next."""
-        evidence = await self.oracle.evidence(tx, ticks, room.assets)
         if room.status is RoomStatus.QUEUING:
             await self.void(tx, room, VoidReason.MIN_PLAYERS, decision.trigger, evidence)
             return
-        if _decided_at(evidence) > room.settles_at + room.terms.settle_grace:
+        if _came_late(room, evidence):
             await self.void(tx, room, VoidReason.NO_CONSENSUS, decision.trigger, evidence)
             return
         now = await self.rooms.now(tx)
@@ -290,6 +290,11 @@ class Settling:
     async def _move(self, tx: Tx, room: Room, status: RoomStatus, cause: str, at: Instant) -> None:
         await self.rooms.move(tx, room, status, cause=cause, at=at)
         await tx.publish(RoomMoved(room_id=room.id, status=status))
+
+
+def _came_late(room: Room, evidence: Sequence[dict[str, Any]]) -> bool:
+    """Say whether the deciding observation is of a time when the room's grace had passed."""
+    return _decided_at(evidence) > room.settles_at + room.terms.settle_grace
 
 
 def _decided_at(evidence: Sequence[dict[str, Any]]) -> Instant:
