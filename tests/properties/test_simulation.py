@@ -91,7 +91,7 @@ def elsewhere(dsn: Dsn, seeds: Sequence[int]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A place of the house and what is planted there; the seeds from ``first`` on find it."""
+    """A place of the house and what is planted there; the seeds from ``first`` on find it soon."""
 
     place: Any
     name: str
@@ -129,7 +129,7 @@ BUGS: Final = {
     "one observation is enough": [Bug(deciding, "step", believes_one_observation)],
     "a bet sent again is a new one": [Bug(BetStorage, "earlier", knows_no_earlier_bet)],
     "quotes of any age count": [Bug(consensus, "_unusable", takes_old_quotes)],
-    "everybody leads": [Bug(Lease, "acquire", always_leads, 30), Bug(Lease, "guard", always_leads)],
+    "everybody leads": [Bug(Lease, "acquire", always_leads, 10), Bug(Lease, "guard", always_leads)],
 }
 ENOUGH: Final = 60
 """Seeds within which a planted bug must be found."""

@@ -442,35 +442,3 @@ async def test_the_evidence_of_a_settlement_is_in_its_head(house: House) -> None
     assert head["trigger"] == "touch"
     used = {quote["source"]: quote["used"] for quote in head["observations"][1]["quotes"]}
     assert used == {"binance": True, "coinbase": True, "kraken": True, "coingecko": False}
-
-
-# Found by ./rooms torture simulate --seed 2012.
-async def test_a_touch_of_a_waiting_room_that_is_confirmed_after_the_grace_period_decides_nothing(
-    house: House,
-) -> None:
-    room = (await house.open_room(await house.player())).id
-    people = [await house.player(fund=ONE) for _ in Side]
-    early, late = [
-        await house.bet(room, person, side) for person, side in zip(people, Side, strict=True)
-    ]
-    await house.let_pass(room, until="settles_at", more=16 * timedelta(minutes=1))
-    view = await house.rooms.room(room)
-    hit = view.created_at + 2 * timedelta(minutes=1)
-    await house.date_bet(early.id, hit - timedelta(minutes=1))
-    await house.date_bet(late.id, hit + timedelta(minutes=1))
-
-    ticks = [
-        await house.look("164", at=hit - timedelta(minutes=1)),
-        await house.look("165", at=hit),
-        # The feeds were blind until now.
-        await house.look(
-            "165", at=view.settles_at + 15 * timedelta(minutes=1) + timedelta(seconds=1)
-        ),
-    ]
-    await house.oracle.tell_touched(room, ticks, t_hit=hit, t_clear=hit - timedelta(minutes=1))
-    await house.deliver()
-
-    view = await house.rooms.room(room)
-    assert (view.status, view.reason) == (RoomStatus.VOIDED, "NO_CONSENSUS")
-    assert [await house.balance(person) for person in people] == [ONE, ONE]
-    assert (await house.verified(room)).verdict == "verified"
