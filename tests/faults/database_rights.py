@@ -17,6 +17,12 @@ READ_ONLY: Final = {
 }
 # Rows are added and never changed or removed.
 APPENDED: Final = {
+    "fairness.cosignatures",
+    "fairness.heads",
+    "fairness.leaves",
+    "fairness.pending",
+    "fairness.sequenced",
+    "fairness.tiles",
     "identity.audit",
     "identity.players",
     "identity.staff",

@@ -144,6 +144,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "ledger.spendable(bigint[],boolean)",
         "ledger.collect(text,text,bigint[],bigint[],text[],bigint)",
         "parimutuel.lock_for_bets(bigint[],boolean[],boolean)",
+        "fairness.wait_for_head()",
         "ledger.reserve(text,bigint,bigint,text,timestamp with time zone)",
         "ledger.end_hold(bigint,text)",
         "ledger.post_hold(bigint,text)",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from rooms.contexts.fairness.module import fairness_module
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -80,6 +81,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 ledger=ledger.face,
                 depth=settings.referral.depth,
             )
+            fairness = fairness_module()
             near = Neighbours(identity.face, ledger.face, oracle.face, referral.face)
             parimutuel = parimutuel_module(
                 database,
@@ -89,7 +91,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 terms=terms,
                 ref_key=key,
             )
-            modules = (identity, ledger, oracle, referral, parimutuel)
+            modules = (identity, ledger, oracle, fairness, referral, parimutuel)
             yield House(
                 settings,
                 database,

@@ -1,0 +1,1 @@
+"""What outsiders need in order to trust nobody: the transparency log."""

@@ -1,0 +1,29 @@
+"""Note what belongs into the log, in the transaction that makes it true."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rooms.contexts.fairness.api import Accepted, RecordKind
+from rooms.contexts.fairness.storage.pending import PendingStorage
+from rooms.kernel.time import Instant
+from rooms.platform.database import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class LogService:
+    """The log's face."""
+
+    pending: PendingStorage
+
+    async def record(
+        self, tx: Tx, kind: RecordKind, at: Instant, fields: Mapping[str, Any]
+    ) -> None:
+        """Note a record."""
+        assert not fields.keys() & {"kind", "v", "at"}, "the sequencer adds these"
+        await self.pending.add_record(tx, kind, at, fields)
+
+    async def accept(self, tx: Tx, kind: Accepted, ids: Sequence[int], at: Instant) -> None:
+        """Note a batch of accepted rows."""
+        assert ids, "a batch has something in it"
+        await self.pending.add_batch(tx, kind, ids, at)

@@ -1,0 +1,1 @@
+"""Fairness as rows: a file for each group of tables."""
