@@ -88,6 +88,46 @@ def test_a_malformed_line_is_named_and_those_before_it_are_answered(line: str) -
     assert "Next: " in done.stderr
 
 
+DRAWS = json.loads(Path("docs/spec/vectors/draw.json").read_text())["vectors"]
+
+
+def drawn(**changed: object) -> str:
+    asked = {name: DRAWS[1][name] for name in ("server_seed", "game", "round", "entropy")}
+    return json.dumps({**asked, **changed}) + "\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_draws_are_answered_line_by_line_as_the_vectors_say(options: tuple[str, ...]) -> None:
+    done = run("draw", *options, said="".join(json.dumps(vector) + "\n" for vector in DRAWS))
+
+    assert done.returncode == 0
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert answers == [{"commit": each["commit"], "draw": each["draw"]} for each in DRAWS]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense\n",
+        drawn(server_seed="00"),
+        drawn(server_seed=DRAWS[1]["server_seed"].upper()),
+        drawn(game="Keno"),
+        drawn(game=""),
+        drawn(round=-1),
+        drawn(round="one"),
+        drawn(round=True),
+        drawn(entropy="00"),
+        drawn(entropy=None),
+    ],
+)
+def test_a_malformed_draw_is_named_and_those_before_it_are_answered(line: str) -> None:
+    done = run("draw", said=drawn() + line)
+
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr.startswith("line 2: ")
+
+
 def test_a_true_room_file_is_verified(tmp_path: Path) -> None:
     file = tmp_path / "room.ndjson"
     file.write_text("".join(written(lines_of())))

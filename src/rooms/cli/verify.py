@@ -1,6 +1,7 @@
 """``rooms verify``: check the house without it. Needs kernel and proof, and nothing that runs."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -8,13 +9,17 @@ from typing import Annotated, BinaryIO, Final, NoReturn
 
 import typer
 
+from rooms.proof.chain import GAME, SEED_BYTES
+from rooms.proof.draw import commit
+from rooms.proof.draw import draw as draw_numbers
 from rooms.proof.evidence import verify_room
-from rooms.proof.fields import Fields, Malformed, amount, read_object, tables, text, whole
+from rooms.proof.fields import Fields, Malformed, amount, octets, read_object, tables, text, whole
 from rooms.proof.findings import Report
 from rooms.proof.pool import Settlement, Side, Stake, Terms, settle
 
 MISMATCH: Final = 3
 MALFORMED: Final = 2
+BEACON: Final = re.compile(r"[0-9a-f]{64}")
 LINES_PER_PROGRESS: Final = 100_000
 
 app = typer.Typer(help="Check what the house published, without the house.", no_args_is_help=True)
@@ -34,6 +39,19 @@ def pool(*, as_json: Json = False, data: Data = ".rooms") -> None:
             answer = _pool_json(_settled(read_object(line)))
         except Malformed as problem:
             _refuse(f"line {number}: {problem}.", "write each line as docs/spec/pool.md shows.")
+        sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+@app.command()
+def draw(*, as_json: Json = False, data: Data = ".rooms") -> None:
+    """Draw keno rounds: one JSON object per line of standard input, one answer per line."""
+    del as_json, data  # the answer is JSON either way, and no house is asked
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        try:
+            answer = _drawn(read_object(line))
+        except Malformed as problem:
+            _refuse(f"line {number}: {problem}.", "write each line as docs/spec/fairness.md shows.")
         sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
@@ -100,6 +118,19 @@ def _pool_json(settlement: Settlement) -> dict[str, object]:
         "payouts": {bet: str(paid) for bet, paid in settlement.payouts.items()},
         "rewards": {bet: [str(level) for level in due] for bet, due in settlement.rewards.items()},
     }
+
+
+def _drawn(fields: Fields) -> dict[str, object]:
+    seed, game = octets(fields, "server_seed", SEED_BYTES), text(fields, "game")
+    number, entropy = whole(fields, "round"), text(fields, "entropy")
+    if not GAME.fullmatch(game):
+        raise Malformed('"game" is no name of a game')
+    if number < 0:
+        raise Malformed('"round" is negative')
+    if entropy and not BEACON.fullmatch(entropy):
+        raise Malformed('"entropy" is neither empty nor 32 bytes in lower-case hex')
+    drawn = draw_numbers(seed, game, number, entropy)
+    return {"commit": commit(seed).hex(), "draw": list(drawn)}
 
 
 def _opened(file: str) -> BinaryIO:

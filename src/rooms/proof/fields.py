@@ -1,6 +1,7 @@
 """Read JSON as written by strangers, field by field: what is not of the form is named."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 3000
 LONGEST_MILLIS: Final = 366 * 24 * 3600 * 1000
 Fields = Mapping[str, Any]
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
 T = TypeVar("T")
 
 
@@ -101,6 +103,14 @@ def tables(fields: Fields, name: str) -> list[dict[str, Any]]:
     if isinstance(value, list) and all(isinstance(each, dict) for each in value):
         return value
     return _wrong(name, "a list of objects")
+
+
+def octets(fields: Fields, name: str, length: int) -> bytes:
+    """Read so many bytes in lower-case hex."""
+    value = text(fields, name)
+    if len(value) != 2 * length or not _HEX.fullmatch(value):
+        return _wrong(name, f"{length} bytes in lower-case hex")
+    return bytes.fromhex(value)
 
 
 def optional(read: Callable[[Fields, str], T], fields: Fields, name: str) -> T | None:

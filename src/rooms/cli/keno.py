@@ -1,0 +1,121 @@
+"""``rooms keno``: paytables and the words of draws."""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, report, table
+from rooms.platform.problem import ExitCode, Problem
+from rooms.proof.chain import SEED_BYTES, link_hash
+from rooms.proof.draw import draw_blocks
+from rooms.proof.fields import Malformed
+from rooms.proof.paytable import Paytable, parse_toml, worth, worth_json
+
+BLOCKS_OF_A_DRAW: Final = 3
+SHIPPED: Final = Path(__file__).parents[1] / "proof" / "paytables"
+
+app = typer.Typer(help="Keno: paytables, and the words of draws.", no_args_is_help=True)
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="A paytable in TOML; gentle, classic, bold are ours.")
+]
+Bytes = Annotated[int, typer.Option("--bytes", help="How many; 0 is without end.", min=0)]
+Seed = Annotated[
+    str | None, typer.Option("--seed", help="32 bytes in hex to begin from; random by default.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PaytableReport:
+    """What ``rooms keno paytable`` reports."""
+
+    paytable_hash: str
+    spots: dict[str, dict[str, Any]]
+
+
+@app.command()
+def paytable(file: File, *, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
+    """Weigh a paytable: its hash and, per number of spots, RTP, sigma, hit rate, odds."""
+    del data  # a paytable is weighed without the house
+    found = _read(file)
+    weighed = PaytableReport(
+        found.hash.hex(),
+        {str(spots): worth_json(worth(row)) for spots, row in found.multipliers.items()},
+    )
+    report(weighed, lambda console: _show(console, weighed), as_json=as_json)
+
+
+def _read(file: str) -> Paytable:
+    shipped = SHIPPED / f"{file}.toml"
+    try:
+        text = (shipped if file.isalpha() and shipped.is_file() else Path(file)).read_text()
+        return parse_toml(text)
+    except (OSError, UnicodeDecodeError, Malformed) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        raise Problem(
+            f"{file} is no paytable: {reason}",
+            exit_code=ExitCode.USAGE,
+            next_step='write [spots] and lines like 2 = ["0", "1", "9.5"]',
+        ) from problem
+
+
+def _show(console: Console, weighed: PaytableReport) -> None:
+    console.print(f"paytable {weighed.paytable_hash}")
+    heads = ("spots", "RTP", "sigma", "hit rate", "top", "one in, by catches")
+    rows = [
+        (
+            spots,
+            *(each[name] for name in ("rtp", "sigma", "hit_rate", "top")),
+            "  ".join(odds or "never" for odds in each["odds"]),
+        )
+        for spots, each in weighed.spots.items()
+    ]
+    console.print(table(heads, rows))
+
+
+@app.command()
+def rng(*, length: Bytes, seed: Seed = None, data: DataOption = DEFAULT_DATA) -> None:
+    """Write the words of draws to standard output, raw, for batteries of tests.
+
+    One draw after the other, each with the seed before it as its chain has them, and of each the
+    96 bytes that it takes when no word is rejected.
+    """
+    del data
+    blocks = _blocks(_begin(seed))
+    left = length
+    try:
+        while left or not length:
+            piece = b"".join(islice(blocks, 1 << 10))
+            sys.stdout.buffer.write(piece[:left] if length else piece)
+            left = max(0, left - len(piece))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the battery has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _begin(seed: str | None) -> bytes:
+    try:
+        begun = secrets.token_bytes(SEED_BYTES) if seed is None else bytes.fromhex(seed)
+    except ValueError:
+        begun = b""
+    if len(begun) != SEED_BYTES:
+        raise Problem(
+            "--seed is not 32 bytes in hex",
+            exit_code=ExitCode.USAGE,
+            next_step="give 64 hex digits, or leave --seed out",
+        )
+    return begun
+
+
+def _blocks(seed: bytes) -> Iterator[bytes]:
+    for number in count():
+        yield from islice(draw_blocks(seed, "rng", number, ""), BLOCKS_OF_A_DRAW)
+        seed = link_hash(seed)
