@@ -10,6 +10,7 @@ READ_ONLY: Final = {
     "ledger.holds",
     "ledger.journals",
     "ledger.kinds",
+    "ledger.check_chains",
     "ledger.check_place",
     "ledger.check_sums",
     "platform.keys",

@@ -1,6 +1,7 @@
 """The check that never stops: planted wrong rows are found, and nothing is stepped over."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 import asyncpg
 import pytest
@@ -13,6 +14,13 @@ from rooms.kernel.money import SOL
 from rooms.platform.database import Database, Tx
 from rooms.platform.lease import LeadershipLost, Lease
 from rooms.platform.postgres import Dsn
+from tests.platform.lock_waits import until_it_waits_for_a_lock
+
+# Sums to zero, as it must, but follows no entry of its account.
+A_GIFT: Final = (
+    "INSERT INTO ledger.entries (journal_id, account_id, asset, amount, balance, kind, ref) "
+    "VALUES (99, $1, 'SOL', 5, 5, 'gift', 'me'), (99, $1, 'SOL', -5, 5, 'gift', 'me')"
+)
 
 
 def a_check(database: Database, *, holder: str = "one", at_a_look: int = 1000) -> LedgerCheck:
@@ -84,6 +92,7 @@ PLANTED = {
         ),
         {
             "entry 3 on account 1 is newer than the newest that its account knows",
+            "account 1 has forgotten its entry 3",
             "journal 7 sums to 5 in SOL",
         },
     ),
@@ -98,6 +107,7 @@ PLANTED = {
         {
             "entry 3 on account 1 follows entry none, not 1",
             "entry 3 on account 1 is of no known account in GOLD",
+            "account 1 has forgotten its entry 3",
             "journal 1 sums to 1 in GOLD",
         },
     ),
@@ -113,7 +123,11 @@ PLANTED = {
             "ALTER TABLE ledger.accounts DROP CONSTRAINT never_below_zero; "
             "UPDATE ledger.accounts SET held = 101 WHERE owner = '1'"
         ),
-        {"account 1 has 100 and holds 101"},
+        {"account 1 has 100 and holds 101", "account 1 holds 101, its holds sum to 0"},
+    ),
+    "more held than the holds say": (
+        "UPDATE ledger.accounts SET held = 60 WHERE owner = '1'",
+        {"account 1 holds 60, its holds sum to 0"},
     ),
     "an account without its guard": (
         "UPDATE ledger.accounts SET guarded = false WHERE owner = '1'",
@@ -180,11 +194,7 @@ async def test_a_slow_transaction_whose_entries_have_low_numbers_is_not_stepped_
     slow: Any = await asyncpg.connect(dsn.owner)
     transaction = slow.transaction()
     await transaction.start()
-    await slow.execute(
-        "INSERT INTO ledger.entries (journal_id, account_id, asset, amount, balance, kind, ref) "
-        "VALUES (99, $1, 'SOL', 5, 5, 'gift', 'me'), (99, $1, 'SOL', -5, 5, 'gift', 'me')",
-        account,
-    )
+    await slow.execute(A_GIFT, account)
     async with database.transaction() as tx:
         await fund(tx, 2, 100)
     await read_all(check)
@@ -196,3 +206,74 @@ async def test_a_slow_transaction_whose_entries_have_low_numbers_is_not_stepped_
 
     assert "entry 3 on account 1 follows entry none, not 1" in await alarms(database)
     assert check.checked == 6
+
+
+async def test_a_writer_that_begins_during_a_look_is_not_stepped_over(
+    database: Database, dsn: Dsn
+) -> None:
+    check = a_check(database)
+    async with database.transaction() as tx:
+        account = await fund(tx, 1, 100)
+    assert await check.lease.acquire()
+    holding: Any = await asyncpg.connect(dsn.owner)
+    held = holding.transaction()
+    await held.start()
+    await holding.execute("SELECT FROM ledger.check_place FOR UPDATE")
+    look = asyncio.create_task(check.look())
+    await until_it_waits_for_a_lock(database)
+    slow: Any = await asyncpg.connect(dsn.owner)
+    writing = slow.transaction()
+    await writing.start()
+    await slow.execute(A_GIFT, account)
+    await held.rollback()
+    await look
+    await read_all(check)
+    async with database.transaction() as tx:
+        await fund(tx, 2, 100)
+    await read_all(check)
+
+    await writing.commit()
+    await read_all(check)
+
+    assert check.checked == 6
+    assert "entry 3 on account 1 follows entry none, not 1" in await alarms(database)
+    await holding.close()
+    await slow.close()
+
+
+async def test_a_look_that_is_not_the_first_of_its_transaction_is_refused(
+    database: Database,
+) -> None:
+    check = a_check(database)
+    assert await check.lease.acquire()
+    async with database.transaction() as tx:
+        await check.lease.guard(tx)
+        with pytest.raises(asyncpg.RaiseError, match="the first that its transaction does"):
+            await check.storage.check_entries(tx, 1000)
+
+
+async def test_an_account_that_forgot_an_entry_is_found_at_once_and_when_another_takes_its_place(
+    database: Database, dsn: Dsn
+) -> None:
+    check = a_check(database)
+    async with database.transaction() as tx:
+        await fund(tx, 1, 100, 50)
+    await read_all(check)
+
+    await planted(dsn, "UPDATE ledger.accounts SET balance = 100, last_entry = 1 WHERE id = 1")
+    await read_all(check)
+    assert await alarms(database) == ["account 1 has forgotten its entry 3"]
+
+    async with database.transaction() as tx:
+        await fund(tx, 2, 10)
+        await LedgerStorage().open_movements(tx)
+        await LedgerStorage().add_movements(
+            tx,
+            [
+                Movement(AccountId(2), -7, "fund", "test"),
+                Movement(AccountId(1), 7, "fund", "test"),
+            ],
+        )
+        await LedgerStorage().post(tx, "again")
+    await read_all(check)
+    assert "entry 7 on account 1 follows entry 1, not 3" in await alarms(database)

@@ -69,11 +69,12 @@ class LedgerCheck:
     async def look(self) -> bool:
         """Check the next entries and accounts; say whether entries wait that could be read."""
         async with self.database.transaction() as tx:
-            await self.lease.guard(tx)
+            # First of all: it has to know where the writers stand before it writes itself.
             read, whole, entries = await self.storage.check_entries(tx, self.at_a_look)
             following, accounts = await self.storage.check_accounts(
                 tx, self._account, self.at_a_look
             )
+            await self.lease.guard(tx)
             known = await self.storage.alarms(tx)
         self._account = following
         self.checked += read
