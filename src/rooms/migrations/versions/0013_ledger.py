@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 # Without it an account that forgot a journal would look right: the entry that is left out and the
 # one that took its place both follow an entry that is there.
