@@ -1,16 +1,18 @@
-"""The face of fairness: what is recorded in the public log, and what the log shows.
+"""The face of fairness: what is recorded in the public log, and the seeds and beacons of draws.
 
 A record is noted in the transaction of the thing that it records; the sequencer appends it to the
 log soon after, outside that transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx
+from rooms.proof.beacon import Beacon, DrandChain
+from rooms.proof.chain import ChainTerms
 
 
 class RecordKind(StrEnum):
@@ -69,6 +71,72 @@ class Completion(Protocol):
 
     async def complete(self, tx: Tx, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Give the missing fields of a record that has these."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChain:
+    """What a game asks of its next chain: ``ChainTerms`` but chain, length and terminal."""
+
+    game: str
+    first_round: int
+    epoch_ms: int
+    interval_ms: int
+    lead_ms: int
+    guard_ms: int
+    numbers: int
+    drawn: int
+    entropy: str
+    paytable_hash: bytes
+
+
+class RoundOf(NamedTuple):
+    """A round of a game."""
+
+    game: str
+    number: int
+
+
+class Locked(Protocol):
+    """Who knows which rounds take no tickets any more; given by the context that locks them."""
+
+    async def locked_to(self, tx: Tx, games: Collection[str]) -> Mapping[str, int]:
+        """Give, per game, the highest round that is locked with all before it."""
+        ...
+
+
+class Seeds(Protocol):
+    """The chains that commit every seed of a game. No seed leaves before its round is locked."""
+
+    async def open_chain(self, tx: Tx, wanted: NewChain) -> ChainTerms:
+        """Begin a game's next chain and write its ``keno.chain`` leaf, in the caller's ``tx``.
+
+        The chain before it has its last round before this one's first, whatever its length.
+        """
+        ...
+
+    async def end_chain(self, tx: Tx, game: str, chain: int, last_round: int) -> None:
+        """Write ``keno.chain_end`` of a chain whose last round is locked."""
+        ...
+
+    async def commits(self, game: str, first: int, last: int) -> Mapping[int, bytes]:
+        """Give the commits of rounds, both ends included; those of no chain are left out."""
+        ...
+
+    async def reveal(self, tx: Tx, rounds: Sequence[RoundOf]) -> list[bytes]:
+        """Give the server seeds of rounds, in their order. A bug where one is not locked."""
+        ...
+
+
+class Beacons(Protocol):
+    """Public entropy, verified before it is given."""
+
+    def chain(self, entropy: str) -> DrandChain | None:
+        """Give the drand chain that a game's entropy names, None where it is not known."""
+        ...
+
+    async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon]:
+        """Give those of these beacons that are known by now; asked outside of transactions."""
         ...
 
 
