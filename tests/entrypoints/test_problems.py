@@ -148,6 +148,17 @@ async def test_who_sends_too_fast_is_told_how_long_to_wait(web: Web) -> None:
             assert {(await client.get(path)).status_code for _ in range(20)} == {200}
 
 
+@pytest.mark.parametrize("path", ["/v1/rooms/1/bets", "/v1/rooms/1/bets/", "/v1/rooms"])
+async def test_a_token_or_a_key_that_stands_there_twice_is_refused(web: Web, path: str) -> None:
+    """Else made-up tokens in front of one's own would pass the limit of that one."""
+    token, mine = await web.token(), [("Idempotency-Key", "one")]
+    bearers = [("Authorization", f"Bearer {each}") for each in ("made up", token)]
+    for headers in ([*bearers, *mine], [bearers[1], *mine, ("idempotency-key", "two")]):
+        answer = await web.client.post(path, headers=headers, json={})
+        problem = is_problem(answer, 422, "E-INPUT")
+        assert "stands there twice" in problem["detail"]
+
+
 async def test_the_house_says_what_it_waits_for(web: Web) -> None:
     assert (await web.get("/readyz")).json() == {"ready": True, "waiting_for": []}
     web.waiting.extend(["migrations", "oracle"])

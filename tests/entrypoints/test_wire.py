@@ -63,6 +63,44 @@ async def test_a_head_without_end_is_refused(connection: Connection) -> None:
     assert said.endswith(b"The head of the request is too large.")
 
 
+CHUNKED = (
+    b"GET /v1/wallet HTTP/1.1\r\nHost: house\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+)
+
+
+async def test_what_follows_a_body_is_no_header(served: Web, connection: Connection) -> None:
+    token = await served.token()
+    connection.writer.write(CHUNKED + f"Authorization: Bearer {token}\r\n\r\n".encode() + LIVEZ)
+    assert (await connection.answer()).startswith(b"HTTP/1.1 401 ")
+    await connection.reader.readuntil(b"}")
+    assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "begun", [CHUNKED + b"X: ", CHUNKED[:-3] + b"1;a="], ids=["trailer", "part"]
+)
+async def test_what_follows_a_body_without_end_is_refused(
+    connection: Connection, begun: bytes
+) -> None:
+    connection.writer.write(begun)
+    assert (await connection.answer()).startswith(b"HTTP/1.1 401 ")
+    connection.writer.write(b"x" * (wire.LARGEST_HEAD + 1))
+    assert (await connection.said()).endswith(b"The end of the request is too large.")
+
+
+async def test_a_body_in_the_smallest_parts_is_read_however_much_stands_between_them(
+    served: Web, connection: Connection
+) -> None:
+    token = await served.token(fund=5 * ONE)
+    room = (await served.room(token))["id"]
+    head, body = a_bet(token, room).split(b"\r\n\r\n", 1)
+    head = re.sub(rb"Content-Length: \d+", b"Transfer-Encoding: chunked", head)
+    between = b"1;" + b"x" * 2000 + b"\r\n"
+    parts = b"".join(between + body[at : at + 1] + b"\r\n" for at in range(len(body)))
+    connection.writer.write(head + b"\r\n\r\n" + parts + b"0\r\n\r\n")
+    assert (await connection.answer()).startswith(b"HTTP/1.1 201 ")
+
+
 async def test_what_is_no_http_takes_no_answer_from_a_bet_before_it(
     served: Web, connection: Connection
 ) -> None:

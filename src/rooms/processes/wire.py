@@ -1,7 +1,8 @@
 """One player's connection: HTTP as uvicorn reads it, with bounds on what a stranger can do to it.
 
-uvicorn takes heads of any size, waits for a request's end for ever, answers the first of several
-requests with the fault of a later one, and writes to connections that are gone. Not so here.
+uvicorn takes heads of any size, takes what follows a body for headers as well, waits for a
+request's end for ever, answers the first of several requests with the fault of a later one, and
+writes to connections that are gone. Not so here.
 """
 
 from asyncio import TimerHandle, Transport
@@ -26,7 +27,8 @@ class Wire(HttpToolsProtocol):
         # Since when a request is awaited or read; None while its answer is.
         self._reading_since: float | None = None
         self._in_head = True
-        self._head_size = 0
+        # How much was read since the last byte of a body, or the last end of a head.
+        self._beside_bodies = 0
         self._last_words: str | None = None
         self._deadline: TimerHandle | None = None
 
@@ -56,26 +58,36 @@ class Wire(HttpToolsProtocol):
         """Take what came, but no head without end and nothing after what was no HTTP."""
         if self._last_words is not None or self.transport.is_closing():
             return
-        if self._in_head:
-            self._head_size += len(data)
+        self._beside_bodies += len(data)
         super().data_received(data)
-        if self._in_head and self._head_size > LARGEST_HEAD:
-            self.send_400_response("The head of the request is too large.")
+        if self._beside_bodies > LARGEST_HEAD:
+            part = "head" if self._in_head else "end"
+            self.send_400_response(f"The {part} of the request is too large.")
 
     def on_message_begin(self) -> None:
         """Begin to read a request."""
         super().on_message_begin()
         self._reading_since = self.loop.time()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what follows a body is none, whatever it says."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Start the application, as soon as the earlier requests are answered."""
-        self._in_head, self._head_size = False, 0
+        self._in_head, self._beside_bodies = False, 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of the body."""
+        self._beside_bodies = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Let the request be read to its end."""
         super().on_message_complete()
-        self._in_head, self._reading_since = True, None
+        self._in_head, self._beside_bodies, self._reading_since = True, 0, None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle

@@ -25,6 +25,8 @@ ALWAYS: Final = (
 # A page's own files may say otherwise.
 UNLESS_SAID: Final = (b"cache-control", b"no-store")
 OURS: Final = frozenset(name for name, _ in ALWAYS)
+# Who reads the first of two and who reads the last would see two different requests.
+ONCE: Final = frozenset({b"authorization", b"idempotency-key"})
 UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 
@@ -59,16 +61,22 @@ class Front:
     def _refused(self, scope: HTTPScope) -> ProblemAnswer | None:
         now = self.clock.now()
         address = scope["client"][0] if scope["client"] else ""
-        limiter = self.addresses
-        seconds = limiter.wait(address.encode(), now)
-        token = next((value for name, value in scope["headers"] if name == b"authorization"), None)
-        if not seconds and token is not None:
-            limiter = self.tokens
-            seconds = limiter.wait(hashlib.sha256(token).digest(), now)
-        if not seconds:
-            return None
-        data = {"rate": limiter.rate, "seconds": seconds}
-        return ProblemAnswer("E-RATE", data, {"Retry-After": str(seconds)})
+        seconds = self.addresses.wait(address.encode(), now)
+        if seconds:
+            return _too_often(self.addresses, seconds)
+        given = [header for header in scope["headers"] if header[0] in ONCE]
+        headers = dict(given)
+        if len(headers) < len(given):
+            return ProblemAnswer("E-INPUT", {"why": "a header stands there twice"})
+        token = headers.get(b"authorization")
+        if token is not None:
+            seconds = self.tokens.wait(hashlib.sha256(token).digest(), now)
+        return _too_often(self.tokens, seconds) if seconds else None
+
+
+def _too_often(limiter: Limiter, seconds: int) -> ProblemAnswer:
+    data = {"rate": limiter.rate, "seconds": seconds}
+    return ProblemAnswer("E-RATE", data, {"Retry-After": str(seconds)})
 
 
 def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:

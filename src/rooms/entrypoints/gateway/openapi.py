@@ -17,9 +17,9 @@ from rooms.entrypoints.gateway.problems import MEDIA_TYPE, ProblemAnswer
 Json = dict[str, Any]
 
 REF: Final = "#/components/schemas/{name}"
-ALWAYS: Final = ("E-RATE", "E-BUG")
+ALWAYS: Final = ("E-RATE", "E-INPUT", "E-BUG")
 COMMAND: Final = (
-    *("E-KEY-MISSING", "E-KEY-FORM", "E-KEY-REUSED", "E-INPUT", "E-TOO-LARGE"),
+    *("E-KEY-MISSING", "E-KEY-FORM", "E-KEY-REUSED", "E-TOO-LARGE"),
     *("E-UNKNOWN", "E-BUSY"),
 )
 ABOUT: Final = (
