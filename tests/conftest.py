@@ -5,8 +5,6 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import hypothesis
@@ -17,6 +15,7 @@ from rooms.platform import migrate
 from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn, EmbeddedPostgres
+from tests.addresses import of_database, of_superuser
 
 hypothesis.settings.register_profile(
     "suite",
@@ -45,14 +44,11 @@ class Server:
     dsn: Dsn
     superuser: str
 
-    def url(self, base: str, database: str) -> str:
-        return urlunsplit(urlsplit(base)._replace(path=f"/{database}"))
-
     def dsn_of(self, database: str) -> Dsn:
         return Dsn(
-            owner=self.url(self.dsn.owner, database),
-            app=self.url(self.dsn.app, database),
-            reader=self.url(self.dsn.reader, database),
+            owner=of_database(self.dsn.owner, database),
+            app=of_database(self.dsn.app, database),
+            reader=of_database(self.dsn.reader, database),
         )
 
 
@@ -61,14 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("house")
     with EmbeddedPostgres(data) as dsn:
         migrate.migrate(dsn.owner)
-        yield Server(dsn, _superuser(data, dsn))
-
-
-def _superuser(data: Path, dsn: Dsn) -> str:
-    lines = (data / "secrets" / "postgres" / "pgpass").read_text().split()
-    password = next(line.split(":")[4] for line in lines if ":postgres:" in line)
-    port = urlsplit(dsn.owner).port
-    return f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
+        yield Server(dsn, of_superuser(data, dsn))
 
 
 _numbers = itertools.count(1)

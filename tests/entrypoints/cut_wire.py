@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
+
+from tests.addresses import through_port
 
 
 @dataclass(slots=True)
@@ -95,10 +97,7 @@ async def wire_to(server: str) -> AsyncIterator[Wire]:
     wire = Wire(server)
     listening = await asyncio.get_running_loop().create_server(wire.near_end, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    parts = urlsplit(server)
-    wire.url = urlunsplit(
-        parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{port}")
-    )
+    wire.url = through_port(server, port)
     try:
         yield wire
     finally:

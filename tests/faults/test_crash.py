@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -18,6 +17,7 @@ import pytest
 from rooms.contexts.ledger.api import PLAYER, ROOM_POOLS, Movement
 from rooms.kernel.money import SOL
 from rooms.platform.postgres import Dsn
+from tests.addresses import port_of, through_port
 from tests.conftest import Server
 from tests.torture import crash, crash_commands
 from tests.torture.__main__ import run as torture
@@ -27,7 +27,7 @@ from tests.torture.crash_house import SteppedHouse
 from tests.torture.crash_points import Point, Way, When, all_points, chosen, parse_point
 from tests.torture.crash_proxy import Trap, http_message, postgres_messages, postgres_proxy
 from tests.torture.crash_scene import ONE, Scene
-from tests.torture.running import ended, through_port
+from tests.torture.running import ended
 
 POINTS, SHARES = 300, 2  # .ci/run tries 2,000
 ROOT: Final = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ def test_every_point_comes_before_any_comes_again() -> None:
 async def test_before_a_message_it_never_arrives_and_after_it_the_process_is_dead(
     dsn: Dsn, when: When, *, arrived: bool
 ) -> None:
-    trap, port = Trap(Point("any", Way.SEND, when, 1)), urlsplit(dsn.owner).port
+    trap, port = Trap(Point("any", Way.SEND, when, 1)), port_of(dsn.owner)
     assert port is not None
     victim = await asyncio.create_subprocess_exec("sleep", "60")
     async with postgres_proxy(port, trap) as proxy:

@@ -96,9 +96,12 @@ def test_two_users_in_one_process_are_two_users(data: Path) -> None:
     first.enter()
     second.enter()
     first.leave()
-    assert second.status().running
+    pid = second.status().pid
+    assert pid is not None
     second.leave()
     assert not second.status().running
+    with pytest.raises(ChildProcessError):  # nobody is left to bury
+        os.waitpid(pid, os.WNOHANG)
 
 
 def test_two_first_starts_at_once_make_one_server(tmp_path: Path) -> None:

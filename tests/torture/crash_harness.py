@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import msgspec
@@ -21,13 +20,13 @@ from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn
 from rooms.sandbox.server import start_sandbox
+from tests.addresses import of_database, port_of, through_port
 from tests.torture.crash_house import SteppedHouse, stepped_house
 from tests.torture.crash_picture import Picture, differences, picture_of, unbalanced, unverified
 from tests.torture.crash_points import Counts, Point, Way, all_points
 from tests.torture.crash_proxy import Trap, http_proxy, postgres_proxy
 from tests.torture.crash_scene import Scene, Stage
 from tests.torture.crash_victims import Death, Nursery, Order, command_of, nursery
-from tests.torture.running import through_port
 
 BOOKS_EVERY: Final = 50
 """After so many points a database's books are summed again as a whole, and it is replaced."""
@@ -122,10 +121,12 @@ class Harness:
     async def _in_hall(self) -> Hall:
         if self._hall is None:
             name = await self._leave_hall.enter_async_context(_database(self.superuser))
-            owner = Database(_named(self.dsn.owner, name), Doorbell(), role="rooms_owner", size=1)
+            owner = Database(
+                of_database(self.dsn.owner, name), Doorbell(), role="rooms_owner", size=1
+            )
             await owner.open()
             self._leave_hall.push_async_callback(owner.close)
-            app = _named(self.dsn.app, name)
+            app = of_database(self.dsn.app, name)
             house = await self._leave_hall.enter_async_context(stepped_house(self.sandbox, app))
             self._hall = Hall(app, Stage(house, owner, self.sandbox))
         return self._hall
@@ -139,8 +140,8 @@ class Harness:
         await command_of(self.module, command).prepare(hall.stage, scene)
         await hall.stage.end_lease()
         async with (
-            postgres_proxy(_port(hall.url), trap) as postgres,
-            http_proxy(_port(self.sandbox), trap) as feeds,
+            postgres_proxy(port_of(hall.url), trap) as postgres,
+            http_proxy(port_of(self.sandbox), trap) as feeds,
         ):
             order = Order(
                 module=self.module,
@@ -254,16 +255,6 @@ async def _database(superuser: str) -> AsyncIterator[str]:
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await connection.close()
-
-
-def _named(url: str, database: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
-
-
-def _port(url: str) -> int:
-    port = urlsplit(url).port
-    assert port is not None
-    return port
 
 
 def _without_new(answer: Any) -> Any:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from rooms.cli.output import progress, report
 from rooms.platform import migrate
 from rooms.platform.postgres import Dsn, EmbeddedPostgres
 from rooms.platform.problem import ExitCode
+from tests.addresses import of_superuser
 
 SeedOption = Annotated[int, typer.Option("--seed", help="The same seed does the same again.")]
 SecondsOption = Annotated[
@@ -37,10 +38,7 @@ class Server:
 
     def superuser(self, database: str = "postgres") -> str:
         """Give the address of the server's own superuser, who may end sessions."""
-        passwords = (self.data / "secrets" / "postgres" / "pgpass").read_text().split()
-        password = next(line.split(":")[4] for line in passwords if ":postgres:" in line)
-        port = urlsplit(self.dsn.owner).port
-        return f"postgresql://postgres:{password}@127.0.0.1:{port}/{database}"
+        return of_superuser(self.data, self.dsn, database)
 
 
 @contextmanager
@@ -54,13 +52,6 @@ def own_server() -> Iterator[Server]:
         with postgres as dsn:
             migrate.migrate(dsn.owner)
             yield Server(dsn, Path(folder), postgres)
-
-
-def through_port(url: str, port: int) -> str:
-    """Give the address of the same database by another port of loopback: a proxy's."""
-    parts = urlsplit(url)
-    user = parts.netloc.rpartition("@")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:{port}"))
 
 
 @contextmanager
@@ -97,9 +88,10 @@ def bound_in_words(attempts: int, wrong: int, what: str) -> str:
     """Say what the count shows and what it does not."""
     if wrong:
         return f"{wrong} of {attempts} {what} went wrong."
+    percent = Decimal(f"{100 * rule_of_three(attempts):.2g}")  # two digits, however small
     return (
         f"None of {attempts} {what} went wrong: with 95 % confidence fewer than "
-        f"{100 * rule_of_three(attempts):.2g} % of them would."
+        f"{percent:f} % of them would."
     )
 
 

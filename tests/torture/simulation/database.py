@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Self
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -18,6 +17,7 @@ from rooms.platform import migrate
 from rooms.platform.database import APPLICATION, Database, Tx, prepare
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn
+from tests.addresses import of_database
 from tests.torture.simulation.virtual_time import START, Fault, Line, running_loop
 
 VIRTUAL_CLOCK: Final = """
@@ -29,7 +29,7 @@ VIRTUAL_CLOCK: Final = """
 
 async def make_database(superuser: str, dsn: Dsn, name: str) -> Dsn:
     """Make a migrated database on the virtual clock; give its addresses."""
-    there = Dsn(*(_at(url, name) for url in (dsn.owner, dsn.app, dsn.reader)))
+    there = Dsn(*(of_database(url, name) for url in (dsn.owner, dsn.app, dsn.reader)))
     server = await asyncpg.connect(superuser)
     await server.execute(f"CREATE DATABASE {name} OWNER rooms_owner")
     await server.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO rooms_app")
@@ -37,7 +37,7 @@ async def make_database(superuser: str, dsn: Dsn, name: str) -> Dsn:
     # Nobody pulls this server's plug: its commits need not wait for the disk.
     await server.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     await server.close()
-    within = await asyncpg.connect(_at(superuser, name))
+    within = await asyncpg.connect(of_database(superuser, name))
     await within.execute(VIRTUAL_CLOCK)
     await within.close()
     owner = await asyncpg.connect(there.owner)
@@ -82,10 +82,6 @@ async def _emptying(owner: Any) -> str:
     ]
     counted = [f"SELECT setval('{row['name']}', 1, false)" for row in numbers]
     return "; ".join([*emptied, *restored, *counted])
-
-
-def _at(url: str, database: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 @dataclass(slots=True)

@@ -109,6 +109,7 @@ class EmbeddedPostgres:
         finally:
             self._share.release()
             self._share, self._child = None, None
+            _bury_outliving()
 
     def status(self) -> PostgresStatus:
         """Look without starting anything."""
@@ -170,3 +171,8 @@ class EmbeddedPostgres:
             for role in (OWNER, APP, READER)
         )
         return Dsn(owner=owner, app=app, reader=reader)
+
+
+def _bury_outliving() -> None:
+    """Bury our children among the servers that others have stopped since."""
+    _OUTLIVING[:] = [child for child in _OUTLIVING if child.poll() is None]
