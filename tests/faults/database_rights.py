@@ -18,7 +18,11 @@ READ_ONLY: Final = {
 }
 # Rows are added and never changed or removed.
 APPENDED: Final = {
+    "fairness.beacons",
+    "fairness.chain_ends",
+    "fairness.chains",
     "fairness.cosignatures",
+    "fairness.drand_chains",
     "fairness.heads",
     "fairness.leaves",
     "fairness.pending",

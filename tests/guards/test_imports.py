@@ -119,6 +119,7 @@ BAD: Final[Mapping[str, tuple[str, ...]]] = {
         "rooms.platform.telemetry -> opentelemetry",
         "rooms.entrypoints.gateway.front -> opentelemetry",
     ),
+    "pairing_door": ("rooms.contexts.fairness.adapters.drand -> pyblst",),
     "signature_door": ("rooms.contexts.fairness.module -> cryptography",),
     "validation_door": (
         "rooms.contexts.parimutuel.api -> pydantic",

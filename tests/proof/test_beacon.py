@@ -1,18 +1,32 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rooms.proof.beacon import Beacon, DrandChain
+from rooms.proof.beacon import (
+    QUICKNET,
+    Beacon,
+    DrandChain,
+    beacon_json,
+    info_json,
+    parse_beacon,
+    parse_info,
+)
+from rooms.proof.fields import Malformed
 from tests.proof import hand_draw
 
 VECTORS = json.loads(Path("docs/spec/vectors/beacon.json").read_text())["vectors"]
 
 
 def chain(genesis: int, period: int) -> DrandChain:
-    return DrandChain(hash="52" * 32, public_key=bytes(96), genesis=genesis, period=period)
+    return replace(QUICKNET, genesis=genesis, period=period)
+
+
+QUICKNET_HASH = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
 
 
 @pytest.mark.parametrize("vector", VECTORS)
@@ -62,3 +76,45 @@ def test_randomness_is_the_hash_of_the_signature() -> None:
         Beacon(1000, signature).entropy
         == "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd"
     )
+
+
+def test_the_hash_of_quicknet_is_the_one_it_is_known_by() -> None:
+    assert QUICKNET.hash == QUICKNET_HASH
+    assert QUICKNET.entropy == f"drand:{QUICKNET_HASH}"
+    assert parse_info(json.loads(json.dumps(info_json(QUICKNET)))) == QUICKNET
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"public_key": "83" * 96},
+        {"period": 30},
+        {"period": 0},
+        {"period": 3.0},
+        {"genesis_time": 1_692_803_366},
+        {"genesis_time": -1},
+        {"hash": "52" * 32},
+        {"groupHash": "52" * 32},
+        {"schemeID": "pedersen-bls-chained"},
+        {"metadata": {"beaconID": "default"}},
+        {"metadata": None},
+    ],
+)
+def test_a_chain_that_is_not_the_one_of_its_hash_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        parse_info({**info_json(QUICKNET), **changed})
+
+
+def test_a_beacon_is_read_as_it_is_written() -> None:
+    beacon = Beacon(1000, bytes(range(48)))
+
+    assert parse_beacon(json.loads(json.dumps(beacon_json(beacon)))) == beacon
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"round": 0}, {"round": "1"}, {"round": 2**63}, {"randomness": "00" * 32}, {"signature": ""}],
+)
+def test_what_is_no_beacon_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        parse_beacon({**beacon_json(Beacon(1000, bytes(48))), **changed})

@@ -18,7 +18,7 @@ from rooms.platform import migrate
 from rooms.platform.datafolder import open_data_folder
 from rooms.platform.filelock import hold_up_lock
 from rooms.platform.postgres import use_database
-from rooms.platform.settings import load
+from rooms.platform.settings import load, make_master_key
 from rooms.platform.telemetry import log_to
 from rooms.processes.loop import run_loop
 from rooms.processes.up import Addresses, UpOptions, up
@@ -45,6 +45,7 @@ def start(
     """Start the house and keep it running until Ctrl-C."""
     folder = open_data_folder(data)
     with hold_up_lock(folder), listen(host, port, "--port") as web:
+        make_master_key(folder)
         settings = load(folder)
         log_to(folder / "rooms.log", settings.telemetry.log_level)
         progress("starting PostgreSQL ...")

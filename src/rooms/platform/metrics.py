@@ -70,7 +70,7 @@ BATCH_SECONDS: Final = Histogram(
 )
 BATCHES_EXACT: Final = Counter(
     "rooms_batches_exact_total",
-    "Batches that one statement did not do, so that each request is looked at.",
+    "Batches that were done again by the statement that gives each request its own answer.",
     ("lane",),
     registry=REGISTRY,
 )
@@ -120,6 +120,18 @@ LEDGER_CHECKED_AT: Final = Gauge(
 )
 LEDGER_WRONG: Final = Gauge(
     "rooms_ledger_wrong_rows", "Wrong rows that the continuous check has found.", registry=REGISTRY
+)
+
+DRAND_ANSWERS: Final = Counter(
+    "rooms_drand_answers_total",
+    "Answers of drand's mirrors: right, wrong (not of the chain, or not signed by it), no answer.",
+    ("mirror", "result"),
+    registry=REGISTRY,
+)
+BEACON_BEHIND: Final = Gauge(
+    "rooms_beacon_behind_seconds",
+    "For how long the next beacon has been due that no mirror has shown yet.",
+    registry=REGISTRY,
 )
 
 TICK_SECONDS: Final = Histogram(

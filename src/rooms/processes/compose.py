@@ -81,7 +81,8 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 ledger=ledger.face,
                 depth=settings.referral.depth,
             )
-            fairness = fairness_module()
+            fairness = fairness_module(database, http, settings.fairness, clock)
+            await fairness.face.beacons.learn()
             near = Neighbours(identity.face, ledger.face, oracle.face, referral.face)
             parimutuel = parimutuel_module(
                 database,

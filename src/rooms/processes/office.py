@@ -8,7 +8,7 @@ from typing import TypeVar
 from rooms.platform.database import READER, Database, Tx
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import use_database
-from rooms.platform.settings import load
+from rooms.platform.settings import load, make_master_key
 from rooms.platform.telemetry import log_to
 from rooms.processes.compose import House, open_house
 
@@ -25,6 +25,9 @@ def ask_house(data: Path, question: Callable[[House], Awaitable[Answer]]) -> Ans
     settings = load(data)
     log_to(None, settings.telemetry.log_level)
     with use_database(data, settings.database) as dsn:
+        if settings.database.url is None:  # all of this house is on this machine, its key too
+            make_master_key(data)
+            settings = load(data)
         return asyncio.run(ask(dsn.app))
 
 

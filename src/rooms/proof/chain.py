@@ -8,7 +8,7 @@ before it.
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,6 +70,16 @@ class SeedChain:
         checkpoint = -(-link // SPACING)
         number = min(checkpoint * SPACING, self.length)
         return walk(self._checkpoints[checkpoint], number - link)
+
+    def seeds(self, links: Sequence[int]) -> list[bytes]:
+        """Give the seeds of many links, in their order; neighbours share the walk."""
+        found: dict[int, bytes] = {}
+        above, seed = self.length + SPACING, b""
+        for link in sorted(set(links), reverse=True):
+            near = above - link <= -link % SPACING  # no checkpoint lies between them
+            seed = walk(seed, above - link) if near else self.seed(link)
+            found[link], above = seed, link
+        return [found[link] for link in links]
 
     def commits(self, first: int, last: int) -> list[bytes]:
         """Give the commits of the links ``first`` to ``last``, both included, in their order."""

@@ -104,14 +104,15 @@ def _steps(change: Change, asset: str, before: Decimal) -> Steps:
 def _path(path: tuple[tuple[str, Decimal], ...], before: Decimal) -> Steps:
     if not 1 <= len(path) <= MOST_STEPS:
         raise MalformedError(f"A path has 1 to {MOST_STEPS} steps.")
-    steps = tuple((_after(after), _positive(price)) for after, price in path)
-    times = [after for after, _ in steps]
+    steps = tuple((after(begins), _positive(price)) for begins, price in path)
+    times = [begins for begins, _ in steps]
     if times != sorted(times):
         raise MalformedError("The steps of a path come in the order of their times.")
     return steps if times[0] == 0 else ((0, before), *steps)
 
 
-def _after(duration: str) -> int:
+def after(duration: str) -> int:
+    """Read a duration such as ``500ms`` in milliseconds. MalformedError for anything else."""
     found = _DURATION.fullmatch(duration)
     if found is None:
         raise MalformedError(f"{duration[:40]!r} is not a duration such as 500ms, 5s or 2m.")

@@ -1,4 +1,4 @@
-"""The sandbox's server: every feed's real paths and the controls, on one port of loopback."""
+"""The sandbox's server: real paths of feeds and of drand, and controls, on one port."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from rooms.kernel.time import Clock
-from rooms.sandbox import control, exchanges, indexes, tokens
+from rooms.sandbox import control, drand, exchanges, indexes, tokens
 from rooms.sandbox.answers import STOPPING, WORLD, Endpoint, answering
 from rooms.sandbox.board import Board
 from rooms.sandbox.world import World
@@ -29,6 +29,8 @@ ENDPOINTS: Final[tuple[tuple[str, Endpoint], ...]] = (
     (f"{_ONCHAIN}/networks/solana/tokens/multi/{{mints}}", tokens.onchain_multi),
     (f"{_ONCHAIN}/simple/networks/solana/token_price/{{mints}}", tokens.onchain_simple),
     ("/tokens/v1/solana/{mints}", tokens.dexscreener_tokens),
+    ("/drand/{mirror}/{chain}/info", drand.info),
+    ("/drand/{mirror}/{chain}/public/{round}", drand.beacon),
     ("/token-pairs/v1/solana/{mints}", tokens.dexscreener_tokens),
 )
 
@@ -53,7 +55,7 @@ async def start_sandbox(
     OSError where the port is in use or the folder cannot be written.
     """
     runner = web.AppRunner(
-        _application(World(seed, Board(folder), clock)),
+        _application(World(seed, Board(folder), clock), drand.DrandBoard(folder)),
         access_log=None,
         handler_cancellation=True,
     )
@@ -67,9 +69,10 @@ async def start_sandbox(
     return RunningSandbox(f"http://{host}:{taken}", runner)
 
 
-def _application(world: World) -> web.Application:
+def _application(world: World, mirrors: drand.DrandBoard) -> web.Application:
     app = web.Application()
     app[WORLD] = world
+    app[drand.BOARD] = mirrors
     app[STOPPING] = asyncio.Event()
     app.on_shutdown.append(_let_go)
     app.add_routes([web.get(path, answering(endpoint)) for path, endpoint in ENDPOINTS])
@@ -79,6 +82,9 @@ def _application(world: World) -> web.Application:
             web.get("/feeds/{asset}", control.get_feed),
             web.put("/feeds/{asset}", control.put_feed),
             web.delete("/feeds/{asset}", control.delete_feed),
+            web.get("/drand", drand.get_drand),
+            web.put("/drand", drand.put_drand),
+            web.delete("/drand", drand.delete_drand),
         ]
     )
     return app

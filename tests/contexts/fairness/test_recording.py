@@ -3,11 +3,12 @@ from datetime import UTC, datetime
 import pytest
 
 from rooms.contexts.fairness.api import Accepted, RecordKind
-from rooms.contexts.fairness.module import fairness_module
+from rooms.contexts.fairness.service.recording import LogService
+from rooms.contexts.fairness.storage.pending import PendingStorage
 from rooms.platform.database import Database
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
-LOG = fairness_module().face.log
+LOG = LogService(PendingStorage())
 
 
 async def waiting(database: Database) -> list[tuple[object, ...]]:

@@ -7,12 +7,15 @@ log soon after, outside that transaction.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx
 from rooms.proof.beacon import Beacon, DrandChain
 from rooms.proof.chain import ChainTerms
+
+# Rung on the doorbell when a new beacon is known: rounds that waited for it can be drawn.
+BEACON_KNOWN: Final = "BeaconKnown"
 
 
 class RecordKind(StrEnum):
@@ -111,12 +114,17 @@ class Seeds(Protocol):
     async def open_chain(self, tx: Tx, wanted: NewChain) -> ChainTerms:
         """Begin a game's next chain and write its ``keno.chain`` leaf, in the caller's ``tx``.
 
-        The chain before it has its last round before this one's first, whatever its length.
+        The chain before it has its last round before this one's first, whatever its length; the
+        numbering goes on without a gap. E-NO-MASTER-KEY where this process was given none,
+        E-ENTROPY where it does not know the drand chain.
         """
         ...
 
     async def end_chain(self, tx: Tx, game: str, chain: int, last_round: int) -> None:
-        """Write ``keno.chain_end`` of a chain whose last round is locked."""
+        """Write ``keno.chain_end`` of a chain whose last round is locked; a second time, nothing.
+
+        E-NO-MASTER-KEY where this process was given none.
+        """
         ...
 
     async def commits(self, game: str, first: int, last: int) -> Mapping[int, bytes]:
@@ -124,19 +132,33 @@ class Seeds(Protocol):
         ...
 
     async def reveal(self, tx: Tx, rounds: Sequence[RoundOf]) -> list[bytes]:
-        """Give the server seeds of rounds, in their order. A bug where one is not locked."""
+        """Give the server seeds of rounds, in their order. A bug where one is not locked.
+
+        ``Locked`` is asked in this transaction. E-NO-MASTER-KEY where this process was given none.
+        """
         ...
 
 
 class Beacons(Protocol):
     """Public entropy, verified before it is given."""
 
+    async def learn(self) -> None:
+        """Remember the drand chains that were ever used; to be called once, at the start."""
+        ...
+
     def chain(self, entropy: str) -> DrandChain | None:
         """Give the drand chain that a game's entropy names, None where it is not known."""
         ...
 
     async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon]:
-        """Give those of these beacons that are known by now; asked outside of transactions."""
+        """Give those of these beacons that are known by now; asked outside of transactions.
+
+        Those that should be known and are not are asked for, which takes a second at most.
+        """
+        ...
+
+    async def clock_is_slow(self, tx: Tx) -> bool:
+        """Say whether a verified beacon is 1 s or more ahead of the database's clock."""
         ...
 
 
@@ -145,3 +167,5 @@ class Fairness:
     """The faces of the context."""
 
     log: Log
+    seeds: Seeds
+    beacons: Beacons

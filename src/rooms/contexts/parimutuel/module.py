@@ -10,11 +10,9 @@ from rooms.contexts.parimutuel.consumers import decide_rooms
 from rooms.contexts.parimutuel.domain import Limits
 from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries, read_rooms
 from rooms.contexts.parimutuel.service.betting import Betting
-from rooms.contexts.parimutuel.service.lean import Lean
 from rooms.contexts.parimutuel.service.opening import Opening, curiosity
 from rooms.contexts.parimutuel.service.placing import Placing
 from rooms.contexts.parimutuel.service.rooms import RoomsService
-from rooms.contexts.parimutuel.service.seen import Seen
 from rooms.contexts.parimutuel.service.settling import Settling
 from rooms.contexts.parimutuel.service.voiding import Voiding
 from rooms.contexts.parimutuel.settlement_storage import SettlementStorage
@@ -48,7 +46,6 @@ def parimutuel_module(
 ) -> Module[Rooms]:
     """Wire parimutuel: ``limits`` and ``terms`` are the settings in force."""
     rooms, bets, queries = RoomStorage(), BetStorage(), RoomQueries(near.oracle)
-    seen = Seen()
     settling = Settling(
         database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral
     )
@@ -68,8 +65,7 @@ def parimutuel_module(
         ),
         betting=Betting(
             database,
-            Lean(database, bets, near.oracle, limits, seen),
-            Placing(rooms, bets, near.ledger, near.oracle, limits, seen),
+            Placing(rooms, bets, near.ledger, near.oracle, limits),
             near.ledger,
             near.referral,
         ),

@@ -4,9 +4,17 @@
 """
 
 from rooms.platform.settings.durations import parse_duration, print_duration
-from rooms.platform.settings.loading import Layers, SettingsProblem, Shown, layers, load
+from rooms.platform.settings.loading import (
+    Layers,
+    SettingsProblem,
+    Shown,
+    layers,
+    load,
+    make_master_key,
+)
 from rooms.platform.settings.model import (
     DatabaseSettings,
+    DrandSettings,
     FairnessSettings,
     GatewaySettings,
     OracleSettings,
@@ -19,6 +27,7 @@ from rooms.platform.settings.sources import Role, Source, Sources, sandbox_overr
 
 __all__ = [
     "DatabaseSettings",
+    "DrandSettings",
     "FairnessSettings",
     "GatewaySettings",
     "Layers",
@@ -34,6 +43,7 @@ __all__ = [
     "TelemetrySettings",
     "layers",
     "load",
+    "make_master_key",
     "parse_duration",
     "print_duration",
     "sandbox_overrides",

@@ -2,8 +2,10 @@
 
 import difflib
 import os
+import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ from rooms.platform.settings.model import Settings
 _PREFIX: Final = "ROOMS__"
 _DELIMITER: Final = "__"
 _MASK: Final = "********"
+_MASTER_KEY: Final = "fairness__master_key"
 
 Tree = Mapping[str, Any]
 
@@ -84,6 +87,26 @@ def load(data: Path, overrides: Tree | None = None, *, profile: Tree | None = No
     SettingsProblem for an unknown setting (the nearest is named) and for a bad value.
     """
     return layers(data, overrides, profile=profile).settings()
+
+
+def make_master_key(data: Path) -> None:
+    """Make the key that seeds follow from, where the data folder has none yet.
+
+    It is a secret file beside the database and never in it: who copies the database alone learns
+    no seed. Who loses the file can begin new chains but not finish those of before.
+    """
+    file = data / "secrets" / _MASTER_KEY
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{_MASTER_KEY}.{os.getpid()}")
+    beside.touch(mode=0o600)
+    with beside.open("w") as opened:
+        opened.write(secrets.token_hex(32))
+        opened.flush()
+        os.fsync(opened.fileno())
+    # A link is made only where nothing has the name: of two who begin, one makes the key.
+    with suppress(FileExistsError):
+        file.hardlink_to(beside)
+    beside.unlink()
 
 
 def layers(data: Path, overrides: Tree | None = None, *, profile: Tree | None = None) -> Layers:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from rooms.kernel.money import LAMPORTS_PER_SOL
 from rooms.platform.settings.durations import Duration
 from rooms.platform.settings.sources import Sources
+from rooms.proof.beacon import QUICKNET
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 _NOTHING = timedelta()
@@ -137,23 +138,61 @@ class TelemetrySettings(BaseModel):
     otlp_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
 
 
-class FairnessSettings(BaseModel):
-    """Keys of what is published. ``ref_key`` in hexadecimal, 16 bytes or more.
+def _mirrors(value: object) -> object:
+    """Read ``https://a https://b`` or ``["https://a", "https://b"]`` from text."""
+    if isinstance(value, str):
+        return value.replace(",", " ").replace('"', " ").strip(" []").split()
+    return value
 
-    Without it the database's own is used, which was made with it.
+
+Address = Annotated[str, Field(pattern=r"^https?://\S+$")]
+
+
+class DrandSettings(BaseModel):
+    """Where beacons come from: a chain of drand as its ``/info`` tells, and who serves it.
+
+    The chain's hash is not set but computed: it binds all of it. ``period`` in seconds,
+    ``genesis`` a Unix time in seconds, the others in hexadecimal. Quicknet by default.
+    """
+
+    model_config = _FROZEN
+
+    public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{192}$")] = QUICKNET.public_key.hex()
+    period: int = Field(default=QUICKNET.period, ge=1, le=3600)
+    genesis: int = Field(default=QUICKNET.genesis, ge=0, le=2**40)
+    group_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = QUICKNET.group_hash.hex()
+    beacon_id: Annotated[str, Field(min_length=1, max_length=100)] = QUICKNET.beacon_id
+    mirrors: Annotated[tuple[Address, ...], BeforeValidator(_mirrors), Field(min_length=1)] = (
+        "https://api.drand.sh",
+        "https://api2.drand.sh",
+        "https://api3.drand.sh",
+        "https://drand.cloudflare.com",
+    )
+
+
+class FairnessSettings(BaseModel):
+    """Keys of what is published, in hexadecimal, and where public randomness comes from.
+
+    ``ref_key`` has 16 bytes or more; without it the database's own is used, which was made with
+    it. ``master_key`` has 32 bytes and is what seeds are made of: who has it knows every draw
+    that takes no beacon. ``rooms up`` makes one; processes that draw on another database need it.
     """
 
     model_config = _FROZEN
 
     ref_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    master_key: Annotated[SecretStr, Field(min_length=64, max_length=64)] | None = None
+    chain_length: int = Field(default=20_000, ge=2, le=1_000_000)
+    drand: DrandSettings = DrandSettings()
 
     @model_validator(mode="after")
     def _keys_are_hexadecimal(self) -> Self:
-        if self.ref_key is not None:
+        for name in ("ref_key", "master_key"):
+            key: SecretStr | None = getattr(self, name)
             try:
-                bytes.fromhex(self.ref_key.get_secret_value())
+                bytes.fromhex(key.get_secret_value() if key else "")
             except ValueError:
-                raise ValueError("ref_key must be hexadecimal") from None
+                raise ValueError(f"{name} must be hexadecimal") from None
         return self
 
 

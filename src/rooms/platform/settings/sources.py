@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from rooms.platform.settings.durations import Duration
+from rooms.proof.beacon import SANDBOX, SANDBOX_MIRRORS
 
 Role = Literal["coin", "bound", "token"]
 
@@ -137,6 +138,8 @@ class Sources(BaseModel):
 def sandbox_overrides(base_url: str) -> dict[str, Any]:
     """Point every source at the sandbox: another host, the same paths, no waiting for quotas.
 
+    Beacons come from the sandbox's own drand chain.
+
     For the ``profile`` of ``load``: what the user has set wins over it.
     """
     sandbox = urlsplit(base_url)
@@ -147,4 +150,16 @@ def sandbox_overrides(base_url: str) -> dict[str, Any]:
             "url": url,
             "min_interval": min(source.min_interval, _SANDBOX_INTERVAL),
         }
-    return {"oracle": {"sources": moved}}
+    return {"oracle": {"sources": moved}, "fairness": {"drand": _sandbox_drand(base_url)}}
+
+
+def _sandbox_drand(base_url: str) -> dict[str, Any]:
+    mirrors = tuple(f"{base_url.rstrip('/')}/drand/{mirror}" for mirror in SANDBOX_MIRRORS)
+    return {
+        "public_key": SANDBOX.public_key.hex(),
+        "period": SANDBOX.period,
+        "genesis": SANDBOX.genesis,
+        "group_hash": SANDBOX.group_hash.hex(),
+        "beacon_id": SANDBOX.beacon_id,
+        "mirrors": mirrors,
+    }

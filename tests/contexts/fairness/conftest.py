@@ -1,0 +1,3 @@
+from tests.houses import owner
+
+__all__ = ["owner"]
