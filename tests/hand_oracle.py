@@ -143,13 +143,15 @@ class HandOracle:
 
     async def newest(self, tx: Tx, assets: Collection[str]) -> dict[str, Newest]:
         rows = await tx.fetch(
-            "SELECT DISTINCT ON (asset) asset, at, price, evidence ->> 'quote_reserve' AS reserve "
+            "SELECT DISTINCT ON (asset) asset, tick_id, at, price, "
+            "evidence ->> 'quote_reserve' AS reserve "
             "FROM oracle.observations WHERE asset = ANY ($1) ORDER BY asset, tick_id DESC",
             list(assets),
         )
         return {
             row["asset"]: Newest(
                 row["asset"],
+                row["tick_id"],
                 row["at"],
                 row["price"],
                 int(row["reserve"]) if row["reserve"] else None,

@@ -20,7 +20,8 @@ SCHEMA_OF_PATH: Final = re.compile(
     r"^src/rooms/(?:contexts/(\w+)/(?:\w+_)?(?:storage|queries|checks)\b|(platform)/"
     r"|migrations/versions/\d+_(\w+)\.py)"
 )
-NAMED: Final = re.compile(rf"(?<![\w.])({'|'.join(SCHEMAS)})\.[a-z_]+")
+# A function is called without a space before its bracket; what is inserted into has one.
+NAMED: Final = re.compile(rf"(?<![\w.])({'|'.join(SCHEMAS)})\.[a-z_]+\b(?!\()")
 TRANSACTION_TIME: Final = re.compile(
     r"\bnow\s*\(\s*\)|\b(current_timestamp|current_date|current_time|localtimestamp)\b"
     r"|\b(transaction|statement)_timestamp\b",
@@ -88,10 +89,12 @@ STATEMENTS: Final = (
             Source("src/rooms/contexts/oracle/queries.py", 'x = "SELECT FROM platform.outbox"'),
             Source("src/rooms/platform/outbox.py", 'x = "SELECT FROM ledger.entries"'),
             Source("src/rooms/migrations/versions/0009_oracle.py", 'x = "ledger.entries"'),
+            Source("src/rooms/migrations/versions/0009_oracle.py", 'x = "INTO ledger.x (id)"'),
         ),
         good=Source(
             "src/rooms/contexts/ledger/storage.py",
-            'x = "INSERT INTO pg_temp.movements SELECT FROM ledger.entries, bet.ledger.amount"',
+            'x = "INSERT INTO pg_temp.movements SELECT FROM ledger.entries, bet.ledger.amount, "'
+            '"oracle.newest_ticks(assets)"',
         ),
     ),
     Rule(

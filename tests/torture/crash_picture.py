@@ -59,11 +59,16 @@ SETTLEMENTS: Final = """
 # Bets that were taken together are told together: how many at a time is nobody's business.
 FACTS: Final = """
     SELECT told.kind, member.account_id, told.side, told.stake
-    FROM (SELECT fact.kind, (bet ->> 2)::bigint AS player_id, bet ->> 3 AS side,
-                 bet ->> 4 AS stake
+    FROM (SELECT fact.kind, bet.player_id::bigint AS player_id, bet.side, bet.stake
           FROM platform.outbox AS fact
-          LEFT JOIN jsonb_array_elements(
-            CASE fact.kind WHEN 'BetsPlaced' THEN fact.body -> 'bets' END) AS bet ON true
+          LEFT JOIN ROWS FROM (
+            jsonb_array_elements_text(
+              CASE fact.kind WHEN 'BetsPlaced' THEN fact.body -> 'players' END),
+            jsonb_array_elements_text(
+              CASE fact.kind WHEN 'BetsPlaced' THEN fact.body -> 'sides' END),
+            jsonb_array_elements_text(
+              CASE fact.kind WHEN 'BetsPlaced' THEN fact.body -> 'stakes' END)
+          ) AS bet (player_id, side, stake) ON true
           WHERE fact.id > $1) AS told
     LEFT JOIN referral.members AS member USING (player_id)
 """

@@ -33,6 +33,9 @@ MOST_QUERIES: Final = 2**31
 # A row that must be the only one of its kind was there already.
 Duplicate: Final = asyncpg.UniqueViolationError
 
+# What would have been written breaks a rule that the database keeps: a key, or a CHECK.
+Violation: Final = asyncpg.IntegrityConstraintViolationError
+
 # What asyncpg raises when the server is not there or goes away in the middle.
 Unavailable: Final = (
     OSError,  # a time-out among them
@@ -177,8 +180,24 @@ class Database:
             async with self.connection() as connection, connection.transaction():
                 tx = Tx(connection, statement_time_out)
                 yield tx
+        self._tell(tx, perf_counter() - begun)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Tx]:
+        """One use case that is one statement: it is begun and committed on a single way.
+
+        A second statement inside would be a transaction of its own.
+        """
+        begun = perf_counter()
+        with span("transaction"):
+            async with self.connection() as connection:
+                tx = Tx(connection)
+                yield tx
+        self._tell(tx, perf_counter() - begun)
+
+    def _tell(self, tx: Tx, seconds: float) -> None:
         for note in tx.once_committed:
-            note(perf_counter() - begun)
+            note(seconds)
         if tx.told:
             self.doorbell.ring(tx.told)
 

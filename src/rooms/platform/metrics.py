@@ -70,7 +70,7 @@ BATCH_SECONDS: Final = Histogram(
 )
 BATCHES_EXACT: Final = Counter(
     "rooms_batches_exact_total",
-    "Batches that were done again by the statement that gives each request its own answer.",
+    "Batches that one statement did not do, so that each request is looked at.",
     ("lane",),
     registry=REGISTRY,
 )

@@ -270,7 +270,7 @@ def test_a_room_that_is_past_betting_admits_nothing(status: RoomStatus) -> None:
 
 
 def newest(asset: str, price: str, *, age: timedelta, reserve: int | None = None) -> Newest:
-    return Newest(asset, NOW - age, Decimal(price), reserve)
+    return Newest(asset, 1, NOW - age, Decimal(price), reserve)
 
 
 def test_a_price_may_be_ten_seconds_old_and_every_asset_needs_one() -> None:

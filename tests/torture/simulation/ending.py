@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from rooms.contexts.parimutuel.api import BetReceipt
-from rooms.contexts.parimutuel.events import PlacedBet
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx
 from rooms.proof.evidence import verify_room
@@ -293,7 +292,7 @@ def _wrong_facts(remains: Remains) -> Iterator[str]:
     if told != Counter(room["id"] for room in remains.rooms):
         yield f"ends were told of {dict(told)}"
     placed = [fact["body"]["bets"] for fact in remains.facts if fact["kind"] == "BetsPlaced"]
-    bets = Counter(PlacedBet(*bet).bet_id for batch in placed for bet in batch)
+    bets = Counter(bet for batch in placed for bet in batch)
     if bets != Counter(bet["id"] for bet in remains.bets):
         yield f"bets were told: {dict(bets)}"
 

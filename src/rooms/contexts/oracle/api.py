@@ -35,6 +35,7 @@ class Newest:
     """The newest stored observation of an asset; ``quote_reserve`` in lamports, tokens only."""
 
     asset: str
+    tick: int
     at: Instant
     price: Decimal
     quote_reserve: int | None

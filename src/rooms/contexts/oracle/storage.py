@@ -74,11 +74,11 @@ class OracleStorage:
     async def newest(self, tx: Tx, assets: Collection[str]) -> dict[str, Newest]:
         rows = await tx.fetch(
             """
-            SELECT wanted.asset, newest.at, newest.price,
+            SELECT wanted.asset, newest.tick_id AS tick, newest.at, newest.price,
                    (newest.evidence ->> 'quote_reserve')::bigint AS quote_reserve
             FROM unnest($1::text[]) AS wanted (asset)
             CROSS JOIN LATERAL (
-                SELECT seen.at, seen.price, seen.evidence
+                SELECT seen.tick_id, seen.at, seen.price, seen.evidence
                 FROM oracle.observations AS seen
                 WHERE seen.asset = wanted.asset
                 ORDER BY seen.tick_id DESC

@@ -1,7 +1,6 @@
 """Facts of parimutuel. Ids are numbers, amounts lamports."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from rooms.kernel.event import Fact
 
@@ -14,21 +13,15 @@ class RoomOpened(Fact):
     host_id: int
 
 
-class PlacedBet(NamedTuple):
-    """An accepted bet, as a list of these five in the fact's JSON."""
-
-    bet_id: int
-    room_id: int
-    player_id: int
-    side: str
-    stake: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BetsPlaced(Fact):
-    """Bets were accepted together."""
+    """Bets were accepted together: the n-th of each list is about the n-th bet."""
 
-    bets: list[PlacedBet]
+    bets: list[int]
+    rooms: list[int]
+    players: list[int]
+    sides: list[str]
+    stakes: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

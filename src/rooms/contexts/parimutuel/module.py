@@ -10,9 +10,11 @@ from rooms.contexts.parimutuel.consumers import decide_rooms
 from rooms.contexts.parimutuel.domain import Limits
 from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries, read_rooms
 from rooms.contexts.parimutuel.service.betting import Betting
+from rooms.contexts.parimutuel.service.lean import Lean
 from rooms.contexts.parimutuel.service.opening import Opening, curiosity
 from rooms.contexts.parimutuel.service.placing import Placing
 from rooms.contexts.parimutuel.service.rooms import RoomsService
+from rooms.contexts.parimutuel.service.seen import Seen
 from rooms.contexts.parimutuel.service.settling import Settling
 from rooms.contexts.parimutuel.service.voiding import Voiding
 from rooms.contexts.parimutuel.settlement_storage import SettlementStorage
@@ -46,6 +48,7 @@ def parimutuel_module(
 ) -> Module[Rooms]:
     """Wire parimutuel: ``limits`` and ``terms`` are the settings in force."""
     rooms, bets, queries = RoomStorage(), BetStorage(), RoomQueries(near.oracle)
+    seen = Seen()
     settling = Settling(
         database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral
     )
@@ -65,7 +68,8 @@ def parimutuel_module(
         ),
         betting=Betting(
             database,
-            Placing(rooms, bets, near.ledger, near.oracle, limits),
+            Lean(database, bets, near.oracle, limits, seen),
+            Placing(rooms, bets, near.ledger, near.oracle, limits, seen),
             near.ledger,
             near.referral,
         ),

@@ -9,6 +9,7 @@ from rooms.contexts.identity.api import Administrator
 from rooms.contexts.oracle.api import NewWatch
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
 from rooms.contexts.parimutuel.domain import Room
+from rooms.contexts.parimutuel.events import BetsPlaced
 from rooms.kernel.ids import AccountId, BetId, PlayerId, RoomId
 from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx, array
@@ -55,6 +56,26 @@ class NewBet(NamedTuple):
     upline_2: AccountId | None
     upline_3: AccountId | None
     key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """What bets were judged by: open rooms, and the newest ticks of what these are about.
+
+    The prices are fresh ``until`` then.
+    """
+
+    rooms: Sequence[RoomId]
+    assets: Sequence[str]
+    ticks: Sequence[int]
+    until: Instant
+
+
+class Placed(NamedTuple):
+    """When bets were accepted, and the number of each."""
+
+    at: Instant
+    ids: list[BetId]
 
 
 class LockedRoom(NamedTuple):
@@ -273,6 +294,32 @@ class BetStorage:
             *map(array, zip(*bets, strict=True)),
         )
         return {(RoomId(room), PlayerId(player)): BetId(bet) for bet, room, player in rows}
+
+    async def place(
+        self, tx: Tx, bets: Sequence[NewBet], pool: AccountId, guess: Guess
+    ) -> Placed | None:
+        """Place bets of different accounts at once, their stakes into one account, and tell of it.
+
+        None, and nothing done, where the guess was wrong or somebody has a lock. Raises Violation
+        where a bet is in the books already or its player has too little.
+        """
+        row = await tx.row(
+            "SELECT accepted_at, ids FROM parimutuel.place_bets($1::text::bigint[], "
+            "$2, $3, $4, $5, "
+            "$6::text::bigint[], $7::text::bigint[], $8::text::bigint[], $9::text::text[], "
+            "$10::text::bigint[], $11::text::boolean[], $12::text::bigint[], "
+            "$13::text::bigint[], $14::text::bigint[], $15::text::text[])",
+            array(guess.rooms),
+            guess.assets,
+            guess.ticks,
+            guess.until,
+            pool,
+            *map(array, zip(*bets, strict=True)),
+        )
+        if row is None:
+            return None
+        tx.told.add(BetsPlaced.__name__)
+        return Placed(row[0], row[1])
 
     async def has_bet(self, tx: Tx, player: PlayerId, room: RoomId) -> bool:
         return bool(

@@ -24,6 +24,7 @@ _SETTINGS: Final = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "wal_compression": "pglz",
+    "min_wal_size": "1GB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "max_connections": "200",

@@ -23,9 +23,9 @@ async def asked(house: House, room: RoomId, person: Person, stake: int = ONE) ->
 
 
 async def place(house: House, tx: Tx, *batch: Asked, shard: int = 0) -> Sequence[Answer]:
-    """Take a batch as the swift lanes do, into the shard that is given."""
+    """Look at a batch without waiting for locks; stakes go into the shard that is given."""
     pool = await house.ledger.open_account(tx, SOL, ROOM_POOLS, str(shard))
-    return await house.rooms.betting.placing.place(tx, batch, pool, exact=False, wait=False)
+    return await house.rooms.betting.placing.place(tx, batch, pool, wait=False)
 
 
 async def open_rooms(house: House, how_many: int) -> list[RoomId]:

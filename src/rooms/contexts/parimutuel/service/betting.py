@@ -6,6 +6,7 @@ from typing import Final
 
 from rooms.contexts.ledger.api import ROOM_POOLS, Ledger
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet
+from rooms.contexts.parimutuel.service.lean import Lean
 from rooms.contexts.parimutuel.service.placing import (
     Answer,
     Asked,
@@ -20,7 +21,6 @@ from rooms.kernel.money import SOL
 from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Deadlock
 from rooms.platform.lanes import Lanes
-from rooms.platform.metrics import BATCHES_EXACT
 
 # How many bets that wait for somebody's lock may each keep a connection.
 PATIENT: Final = 3
@@ -32,46 +32,62 @@ class Betting:
     """Takes stakes. Bets that arrive while a batch is under way become the next batch.
 
     The accounts of a lane have one shard of the pools for themselves, so that lanes do not wait
-    for each other. A bet whose room or account somebody else has locked, for a settlement
-    perhaps, waits in a line of its own and not in the way of the others.
+    for each other. A bet goes the lean way first; one that has to be looked at goes a second way,
+    and one whose room or account somebody else has locked, for a settlement perhaps, waits in a
+    line of its own and not in the way of the others.
     """
 
     database: Database
+    lean: Lean
     placing: Placing
     ledger: Ledger
     referral: Referral
-    _swift: Lanes[Asked, Answer] = field(init=False)
+    _swift: Lanes[Asked, Answered[BetReceipt] | None] = field(init=False)
+    _looked_at: Lanes[Asked, Answer] = field(init=False)
     _patient: Lanes[Asked, Answer] = field(init=False)
     _pools: dict[int, AccountId] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._swift = Lanes("bets", lambda batch: self._place(batch, wait=False), POOL_SHARDS)
-        self._patient = Lanes("waiting bets", lambda batch: self._place(batch, wait=True), PATIENT)
+        self._swift = Lanes("bets", self._place_lean, POOL_SHARDS)
+        self._looked_at = Lanes("bets looked at", self._look_and_place, POOL_SHARDS)
+        self._patient = Lanes("waiting bets", self._wait_and_place, PATIENT)
 
     async def place_bet(self, command: PlaceBet) -> Answered[BetReceipt]:
         """Take a stake into a room's pool, once per key."""
         asked = Asked(command, await self.referral.member_of(command.player))
         shard = pool_shard(asked.member.account_id)
-        answer = await self._swift.submit(shard, asked)
+        placed = await self._swift.submit(shard, asked)
+        if placed is not None:
+            return placed
+        answer = await self._looked_at.submit(shard, asked)
         if isinstance(answer, Busy):
             answer = await self._patient.submit((answer, shard), asked)
         assert isinstance(answer, Answered), f"{answer} is no answer to one who waits"
         return answer
 
+    async def _place_lean(self, batch: Sequence[Asked]) -> Sequence[Answered[BetReceipt] | None]:
+        return await self.lean.place(batch, await self._pool_of(batch))
+
+    async def _look_and_place(self, batch: Sequence[Asked]) -> Sequence[Answer]:
+        return await self._place(batch, wait=False)
+
+    async def _wait_and_place(self, batch: Sequence[Asked]) -> Sequence[Answer]:
+        return await self._place(batch, wait=True)
+
     async def _place(self, batch: Sequence[Asked], *, wait: bool) -> Sequence[Answer]:
-        pool = await self._pool(pool_shard(batch[0].member.account_id))
-        exact = False
+        pool = await self._pool_of(batch)
         for _ in range(TRIES):
             try:
                 async with self.database.transaction() as tx:
-                    return await self.placing.place(tx, batch, pool, exact=exact, wait=wait)
+                    return await self.placing.place(tx, batch, pool, wait=wait)
             except (KnownAlreadyError, Deadlock):
                 # A twin that another process commits between look and insert is found next time.
-                exact = True
-                BATCHES_EXACT.labels("bets").inc()
+                continue
         raise AssertionError("the books change under every look")
 
-    async def _pool(self, shard: int) -> AccountId:
+    async def _pool_of(self, batch: Sequence[Asked]) -> AccountId:
+        """Give the account of the pools that a lane's stakes go to, opened if it was not there."""
+        shard = pool_shard(batch[0].member.account_id)
         if shard not in self._pools:
             async with self.database.transaction() as tx:
                 pool = await self.ledger.open_account(tx, SOL, ROOM_POOLS, str(shard))

@@ -1,12 +1,12 @@
-"""What happens in the transaction of a batch of bets: lock, judge each, write the accepted.
+"""What happens in the transaction of bets that are looked at: lock, judge each, write the accepted.
 
-The batch is first taken as if no bet of it were in the books already, which is nearly always so;
-where the database knows one, the batch is undone and taken again with a look at each of them.
+Most bets need no look: see ``lean``. Here come those of which one might be refused, was placed
+before, opens its room, or has to wait; each gets its own answer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from rooms.contexts.ledger.api import Ledger, Payment
 from rooms.contexts.oracle.api import Newest, Oracle
@@ -19,7 +19,8 @@ from rooms.contexts.parimutuel.domain import (
     require_stake,
     require_unmet,
 )
-from rooms.contexts.parimutuel.events import BetsPlaced, PlacedBet, RoomMoved
+from rooms.contexts.parimutuel.events import BetsPlaced, RoomMoved
+from rooms.contexts.parimutuel.service.seen import BETTING, Seen
 from rooms.contexts.parimutuel.storage import BetStorage, KnownBet, NewBet, RoomStorage
 from rooms.contexts.referral.api import Member
 from rooms.kernel.ids import AccountId, BetId, PlayerId, RoomId
@@ -28,9 +29,6 @@ from rooms.kernel.time import Instant
 from rooms.platform.commands import Answered
 from rooms.platform.database import Tx
 from rooms.platform.metrics import count_bets
-
-MOST_ROOMS_SEEN: Final = 10_000
-BETTING: Final = frozenset({RoomStatus.QUEUING, RoomStatus.OPEN})
 
 Place = tuple[RoomId, PlayerId]
 Key = tuple[PlayerId, str]
@@ -51,7 +49,7 @@ class Busy(NamedTuple):
 
 
 class KnownAlreadyError(Exception):
-    """A bet of the batch is in the books already; nothing of the batch was written."""
+    """Somebody else has just placed a bet of the batch; nothing of the batch was written."""
 
 
 Answer = Answered[BetReceipt] | Refusal | Busy
@@ -92,24 +90,19 @@ class Placing:
     ledger: Ledger
     oracle: Oracle
     limits: Limits
-    # What never changes of a room, with the status it was last seen in. That status only says
-    # how to lock the room: one that was opened never queues again, a closed one never takes bets.
-    _seen: dict[RoomId, Room] = field(default_factory=dict)
+    seen: Seen
 
     async def place(
-        self, tx: Tx, batch: Sequence[Asked], pool: AccountId, *, exact: bool, wait: bool
+        self, tx: Tx, batch: Sequence[Asked], pool: AccountId, *, wait: bool
     ) -> list[Answer]:
         """Give each bet its answer; what is accepted is written when the transaction commits.
 
-        Raises KnownAlreadyError where a bet was placed before, unless ``exact`` looks for each.
+        Raises KnownAlreadyError where a bet is placed by somebody else between look and insert.
         ``wait`` waits for locks that others have, rather than answering ``Busy``.
         """
         counter = await self._open_counter(tx, batch, wait=wait)
-        if exact:
-            counter.recall(await self.bets.earlier(tx, [asked.command for asked in batch]))
+        counter.recall(await self.bets.earlier(tx, [asked.command for asked in batch]))
         answers = [self._judge(counter, asked) for asked in batch]
-        if not exact:
-            await self._explain(tx, counter, batch, answers)
         ids = await self._write(tx, counter, pool) if counter.accepted else {}
         return [
             _receipt(counter, ids, asked) if answer is None else answer
@@ -121,6 +114,7 @@ class Placing:
         seen = await self._look(tx, wanted)
         rooms, at = await self._lock(tx, seen, wait=wait)
         newest = await self.oracle.newest(tx, {a for room in rooms.values() for a in room.assets})
+        self.seen.note_prices(newest)
         closed: dict[RoomId, Refusal | Busy] = {}
         for number in wanted:
             reason = self._closed(number, seen, rooms, newest, at)
@@ -141,13 +135,12 @@ class Placing:
 
     async def _look(self, tx: Tx, wanted: set[RoomId]) -> dict[RoomId, Room]:
         """Give the rooms that exist, as they were last seen."""
-        unseen = wanted - self._seen.keys()
+        unseen = wanted - self.seen.rooms.keys()
         if unseen:
             for room in await self.rooms.rooms_of(tx, unseen):
-                self._seen[room.id] = room
-        seen = {room: self._seen[room] for room in wanted if room in self._seen}
-        while len(self._seen) > MOST_ROOMS_SEEN:
-            del self._seen[next(iter(self._seen))]
+                self.seen.note_room(room)
+        seen = {room: self.seen.rooms[room] for room in wanted if room in self.seen.rooms}
+        self.seen.forget_oldest()
         return seen
 
     async def _lock(
@@ -167,8 +160,7 @@ class Placing:
             room = seen[number]
             if (room.status, room.locks_at) != (status, locks_at):
                 room = replace(room, status=status, locks_at=locks_at)
-                if number in self._seen:
-                    self._seen[number] = room
+                self.seen.note_room(room)
             locked[number] = room
         return locked, rows[0].at if rows else await self.rooms.now(tx)
 
@@ -244,16 +236,6 @@ class Placing:
         if available < command.stake:
             raise Refusal("E-BAL-LOW", available=available, needed=command.stake)
 
-    async def _explain(
-        self, tx: Tx, counter: Counter, batch: Sequence[Asked], answers: list[Answer | None]
-    ) -> None:
-        """Look whether a refused bet was in truth accepted before, and answer it with that."""
-        refused = [n for n, answer in enumerate(answers) if isinstance(answer, Refusal)]
-        if refused:
-            counter.recall(await self.bets.earlier(tx, [batch[n].command for n in refused]))
-            for n in refused:
-                answers[n] = self._judge(counter, batch[n])
-
     async def _write(self, tx: Tx, counter: Counter, pool: AccountId) -> dict[Place, BetId]:
         accepted = counter.accepted.values()
         ids = await self.bets.add(tx, [_row(counter, asked) for asked in accepted], counter.at)
@@ -264,13 +246,9 @@ class Placing:
             for command, member in accepted
         ]
         await self.ledger.collect(tx, f"bets:{min(ids.values())}", "stake", payments, pool)
-        placed = [
-            PlacedBet(ids[place], *place, asked.command.side, asked.command.stake)
-            for place, asked in counter.accepted.items()
-        ]
-        await tx.publish(BetsPlaced(bets=placed))
-        staked = sum(bet.stake for bet in placed)
-        tx.once_committed.append(lambda _: count_bets(len(placed), staked))
+        await tx.publish(_placed(counter, ids))
+        staked = sum(command.stake for command, _ in accepted)
+        tx.once_committed.append(lambda _: count_bets(len(accepted), staked))
         await self._open_full(tx, counter)
         return ids
 
@@ -316,6 +294,17 @@ def _row(counter: Counter, asked: Asked) -> NewBet:
         command.player == counter.rooms[command.room].host_id,
         *member.uplines,
         command.key,
+    )
+
+
+def _placed(counter: Counter, ids: Mapping[Place, BetId]) -> BetsPlaced:
+    commands = [counter.accepted[place].command for place in ids]
+    return BetsPlaced(
+        bets=list(ids.values()),
+        rooms=[command.room for command in commands],
+        players=[command.player for command in commands],
+        sides=[command.side for command in commands],
+        stakes=[command.stake for command in commands],
     )
 
 

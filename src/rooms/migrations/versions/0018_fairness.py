@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0018"
+down_revision = "0017"
 
 # No secret is in the database: seeds follow from a master key that it never sees. A commit does
 # not lead to a seed, nor to the link before it.
