@@ -160,6 +160,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "ledger.post_hold(bigint,text)",
         "ledger.check_entries(integer)",
         "ledger.check_accounts(bigint,integer)",
+        "platform.prune_facts(interval,integer)",
         PAYOUT,
     }
     for each in functions:

@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from rooms.kernel.event import Fact
 from rooms.platform.database import Database, Tx
+from rooms.platform.doorbell import Doorbell
+from rooms.platform.metrics import REGISTRY
 from rooms.platform.module import Consumer
 from rooms.platform.outbox import Delivery
+from rooms.platform.postgres import Dsn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,10 @@ class Witness:
 
     def delivery(self, database: Database, *, rest: int = 60, name: str = "lamps") -> Delivery:
         return Delivery(database, Consumer(name, {LampLit: self.lit}), timedelta(seconds=rest))
+
+
+def shown() -> str:
+    return generate_latest(REGISTRY).decode()
 
 
 async def publish(database: Database, *numbers: int) -> None:
@@ -207,6 +216,27 @@ async def test_a_fact_of_another_version_stays_due_and_holds_up_no_other(
 
     assert await witness.delivery(database).deliver_batch() == 1
     assert witness.heard == [2]
+
+
+async def test_a_fact_whose_lock_somebody_else_has_is_told_later_and_is_no_bug(dsn: Dsn) -> None:
+    async def lock(tx: Tx, fact: LampLit) -> None:
+        await tx.execute("SELECT pg_advisory_xact_lock($1)", fact.number)
+
+    hasty = Database(dsn.app, Doorbell(), lock_time_out=timedelta(milliseconds=20))
+    await hasty.open()
+    witness = Witness(before=lock)
+    delivery = witness.delivery(hasty, rest=0, name="locked lamps")
+    await publish(hasty, 1, 2)
+    async with hasty.transaction() as other:
+        await other.execute("SELECT pg_advisory_xact_lock(1)")
+        with capture_logs() as logs:
+            assert await delivery.deliver_batch() == 1
+    assert await delivery.deliver_batch() == 1
+    await hasty.close()
+
+    assert witness.heard == [2, 1]
+    assert [each["log_level"] for each in logs] == ["warning"]
+    assert 'rooms_outbox_failed_total{consumer="locked lamps"}' not in shown()
 
 
 async def test_a_delivery_killed_at_work_leaves_its_fact_to_the_next(database: Database) -> None:

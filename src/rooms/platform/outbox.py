@@ -3,7 +3,8 @@
 A consumer's place is a transaction number, not a row number: row numbers are given out before
 they are committed, so a reader who only remembered the last one would step over a slower
 neighbour. Everything below the oldest transaction still running is final; above that, the inbox
-says which facts were already handled.
+says which facts were already handled. What lies below a consumer's place was handled, whatever
+the inbox says: old facts leave both (``pruning``), and who still holds one in his hand is late.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Final
 import structlog
 
 from rooms.kernel.event import Fact
-from rooms.platform.database import Database, Row, Tx, Unavailable
+from rooms.platform.database import Database, NotDone, Row, Tx, Unavailable
 from rooms.platform.metrics import HANDLED, OUTBOX_DUE, OUTBOX_LAG, UNHANDLED
 from rooms.platform.module import Consumer
 from rooms.platform.tracing import span
@@ -73,7 +74,7 @@ class Delivery:
         # A walk along the index for each kind, however many other facts there are.
         due = await tx.fetch(
             """
-            SELECT fact.id, fact.kind, fact.body
+            SELECT fact.id, fact.txid::text, fact.kind, fact.body
             FROM unnest($2::text[]) AS wanted (kind)
             CROSS JOIN LATERAL (
                 SELECT told.id, told.txid, told.kind, told.body
@@ -106,10 +107,14 @@ class Delivery:
         return list(self._resting)
 
     async def _advance(self, tx: Tx, final: str) -> None:
-        """Nothing is due: step up to the oldest transaction that was running before the look."""
+        """Nothing is due: step up to the oldest transaction that was running before the look.
+
+        Not while another process handles a fact: it stands on the place as it is.
+        """
         await tx.execute(
-            "UPDATE platform.cursors SET txid = $2::text::xid8 "
-            "WHERE consumer = $1 AND txid < $2::text::xid8",
+            "UPDATE platform.cursors SET txid = $2::text::xid8 WHERE consumer = ("
+            "SELECT consumer FROM platform.cursors "
+            "WHERE consumer = $1 AND txid < $2::text::xid8 FOR NO KEY UPDATE SKIP LOCKED)",
             self.consumer.name,
             final,
         )
@@ -121,26 +126,41 @@ class Delivery:
             fact: Fact = kind(**row["body"])
             with span("fact", consumer=self.consumer.name, kind=row["kind"], fact=row["id"]):
                 async with self.database.transaction() as tx:
-                    if await self._note(tx, row["id"]):
+                    if await self._note(tx, row):
                         await self.consumer.reactions[kind](tx, fact)
         except Unavailable:
             raise
+        except NotDone as why:
+            log.warning("a fact had to wait; it stays due", fact=row["id"], why=str(why))
+            self._rest(row["id"])
+            return False
         except Exception:
             log.exception("a fact was not handled; it stays due", fact=row["id"], kind=row["kind"])
             UNHANDLED.labels(self.consumer.name).inc()
-            rest = self.rest_after_bug.total_seconds()
-            self._resting[row["id"]] = asyncio.get_running_loop().time() + rest
+            self._rest(row["id"])
             return False
         HANDLED.labels(self.consumer.name).inc()
         return True
 
-    async def _note(self, tx: Tx, fact_id: int) -> bool:
+    def _rest(self, fact: int) -> None:
+        rest = self.rest_after_bug.total_seconds()
+        self._resting[fact] = asyncio.get_running_loop().time() + rest
+
+    async def _note(self, tx: Tx, fact: Row) -> bool:
+        """Note a fact as handled; False where it was. The place does not move until the commit."""
         return bool(
             await tx.value(
-                "INSERT INTO platform.inbox (consumer, fact_id) VALUES ($1, $2) "
-                "ON CONFLICT DO NOTHING RETURNING true",
+                """
+                WITH place AS (
+                    SELECT txid FROM platform.cursors WHERE consumer = $1 FOR SHARE
+                )
+                INSERT INTO platform.inbox (consumer, fact_id)
+                SELECT $1, $2 FROM place WHERE place.txid <= $3::text::xid8
+                ON CONFLICT DO NOTHING RETURNING true
+                """,
                 self.consumer.name,
-                fact_id,
+                fact["id"],
+                fact["txid"],
             )
         )
 

@@ -10,6 +10,7 @@ import structlog
 from rooms.platform.metrics import TASK_FAILURES
 from rooms.platform.notify import carry_rings
 from rooms.platform.outbox import Delivery
+from rooms.platform.pruning import Pruning
 from rooms.processes.compose import House
 
 log = structlog.get_logger()
@@ -19,9 +20,11 @@ REST_AFTER_BUG: Final = 1.0
 
 @asynccontextmanager
 async def running(house: House, modules: Sequence[str]) -> AsyncIterator[None]:
-    """Run the consumers and workers of these modules, and the doorbell, while inside."""
+    """Run the consumers and workers of these modules, the doorbell and pruning, while inside."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(task("doorbell", lambda: carry_rings(house.database)))
+        pruning = Pruning(house.database, house.settings.database.keep_facts)
+        await stack.enter_async_context(task("pruning", pruning.run))
         for name in modules:
             module = house.modules[name]
             for consumer in module.consumers:

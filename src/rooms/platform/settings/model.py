@@ -96,6 +96,7 @@ class DatabaseSettings(BaseModel):
     """A PostgreSQL of your own; without ``url`` the embedded one is used.
 
     ``url`` is the application's role, ``owner_url`` may migrate, ``reader_url`` only reads.
+    Facts that every consumer has handled are forgotten after ``keep_facts``.
     """
 
     model_config = _FROZEN
@@ -104,6 +105,7 @@ class DatabaseSettings(BaseModel):
     owner_url: SecretStr | None = None
     reader_url: SecretStr | None = None
     pool_size: int = Field(default=10, ge=2, le=500)
+    keep_facts: Duration = Field(default=timedelta(hours=168), ge=timedelta(hours=1))
 
 
 def _per_second(value: object) -> object:
