@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import pytest
 
+from rooms.contexts.fairness.api import Accepted, Log
+from rooms.contexts.fairness.module import LogWiring, log_service
 from rooms.contexts.identity.api import Administrator, Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -16,7 +18,7 @@ from rooms.contexts.ledger.checks import check_books
 from rooms.contexts.ledger.module import ledger_module
 from rooms.contexts.parimutuel.api import BetReceipt, OpenRoom, PlaceBet, RoomStatus, RoomView
 from rooms.contexts.parimutuel.domain import Limits
-from rooms.contexts.parimutuel.module import Neighbours, parimutuel_module
+from rooms.contexts.parimutuel.module import Neighbours, bet_entries, parimutuel_module
 from rooms.contexts.parimutuel.service.rooms import RoomsService
 from rooms.contexts.parimutuel.workers import RoomClock
 from rooms.contexts.referral.api import Referral, SignUp
@@ -30,9 +32,11 @@ from rooms.platform.doorbell import Doorbell
 from rooms.platform.module import Consumer
 from rooms.platform.outbox import Delivery
 from rooms.platform.postgres import Dsn
+from rooms.proof.checkpoint import WITNESS_KEY, NoteKey
 from rooms.proof.evidence import verify_room
 from rooms.proof.findings import Report
 from rooms.proof.pool import Side, Terms
+from rooms.proof.signature import Signer
 from rooms.proof.terms import OracleTerms, RoomTerms, SourceTerms
 from tests.hand_oracle import HandOracle
 
@@ -88,6 +92,18 @@ TERMS: Final = RoomTerms(
     ),
 )
 
+REF_KEY: Final = b"a key for references in tests..."
+LOG: Final = LogWiring(
+    origin="rooms.example/log",
+    log_seed=b"\1" * 32,
+    receipt_seed=b"\2" * 32,
+    witnesses=(NoteKey("witness.example", WITNESS_KEY, Signer(b"\3" * 32).public),),
+    sources={Accepted.BET: bet_entries(REF_KEY)},
+    completions={},
+    holder="the test",
+    interval=timedelta(milliseconds=500),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -117,6 +133,7 @@ class House:
     identity: Identity
     referral: Referral
     rooms: RoomsService
+    log: Log
     clock: RoomClock
     decide: Consumer
 
@@ -301,13 +318,22 @@ def wire(
         clock=SystemClock(),
         limits=replace(LIMITS, **(limits or {})),
         terms=terms,
-        ref_key=b"a key for references in tests...",
+        ref_key=REF_KEY,
     )
     rooms = module.face
     assert isinstance(rooms, RoomsService)
     clock = RoomClock(database, rooms.opening.rooms, rooms.settling, rooms.voiding)
     return House(
-        database, owner, oracle, ledger, identity, referral, rooms, clock, module.consumers[0]
+        database=database,
+        owner=owner,
+        oracle=oracle,
+        ledger=ledger,
+        identity=identity,
+        referral=referral,
+        rooms=rooms,
+        log=log_service(database, LOG),
+        clock=clock,
+        decide=module.consumers[0],
     )
 
 

@@ -84,6 +84,7 @@ def gateway_over(house: House, waiting: list[str], **changes: Any) -> Gateway:
         "ledger": house.ledger,
         "referral": house.referral,
         "rooms": house.rooms,
+        "log": house.log,
         "rate_per_token": 10_000,
         "rate_per_ip": 10_000,
         "streams_per_ip": 100,

@@ -20,6 +20,14 @@ CONTRACT = {
     ("get", "/v1/wallet"),
     ("get", "/v1/wallet/entries"),
     ("get", "/v1/referrals"),
+    ("get", "/v1/log/key"),
+    ("get", "/v1/log/head"),
+    ("get", "/v1/log/entries"),
+    ("get", "/v1/log/proofs/inclusion"),
+    ("get", "/v1/log/proofs/consistency"),
+    ("put", "/v1/log/cosignatures"),
+    ("get", "/log/checkpoint"),
+    ("get", "/log/tile/{level}/{name}"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -51,7 +59,7 @@ async def test_every_command_documents_its_key_and_every_own_route_its_token(web
     for method, path, operation in operations(await described(web)):
         names = {each["name"] for each in operation["parameters"]}
         assert ("Idempotency-Key" in names) == (method == "post")
-        assert ("requestBody" in operation) == (method == "post")
+        assert ("requestBody" in operation) == (method in ("post", "put"))
         own = path in ("/v1/bets", "/v1/wallet", "/v1/wallet/entries", "/v1/referrals")
         acts = method == "post" and "sandbox" not in path
         assert operation.get("security", []) == ([{"bearer": []}] if own or acts else [])

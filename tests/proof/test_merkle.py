@@ -184,6 +184,7 @@ def tiles_of(leaves: list[bytes]) -> dict[tuple[int, int], list[bytes]]:
         for tile in edge.append(leaf):
             tiles[tile.level, tile.number] = list(tile.hashes)
             assert tile.root == root_of(tile.hashes)
+    assert edge.root() == root_of(leaves)
     for level, hashed in enumerate(edge.levels):
         tiles[level, len(leaves) >> 8 * (level + 1)] = hashed
     return tiles

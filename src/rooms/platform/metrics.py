@@ -161,6 +161,28 @@ SOURCE_USED_AT: Final = Gauge(
 LEADS: Final = Gauge(
     "rooms_oracle_leads", "1 where this process leads the oracle.", registry=REGISTRY
 )
+HEAD_SECONDS: Final = Histogram(
+    "rooms_log_head_seconds",
+    "Time of a look at what waits for the log, its head included.",
+    buckets=FAST,
+    registry=REGISTRY,
+)
+LOG_LEADS: Final = Gauge(
+    "rooms_log_leads", "1 where this process leads the log.", registry=REGISTRY
+)
+LOG_SIZE: Final = Gauge(
+    "rooms_log_leaves", "Leaves of the log under its newest head.", registry=REGISTRY
+)
+LOG_WAITING: Final = Gauge(
+    "rooms_log_waiting_records",
+    "Records and batches that are not in the log yet; counted up to a thousand.",
+    registry=REGISTRY,
+)
+LOG_LAG: Final = Gauge(
+    "rooms_log_lag_seconds",
+    "Age of the oldest record or batch that is not in the log yet.",
+    registry=REGISTRY,
+)
 WATCHES: Final = Gauge("rooms_oracle_watches", "Conditions that are watched.", registry=REGISTRY)
 PRICE_AGE: Final = Gauge(
     "rooms_oracle_oldest_price_seconds",
@@ -230,7 +252,7 @@ TASK_FAILURES: Final = Counter(
 
 # Read from the database for whoever asks (``exposition``); these have labels, those have none.
 READ: Final = (IN_PLAY, LATE, HOUSE_BALANCE, OUTBOX_DUE, OUTBOX_LAG)
-READ_ALONE: Final = (WATCHES, PRICE_AGE)
+READ_ALONE: Final = (WATCHES, PRICE_AGE, LOG_SIZE, LOG_WAITING, LOG_LAG)
 
 OUTCOMES: Final = ("YES", "NO", "VOID")
 LOOK_AT_LOOP_EVERY: Final = 0.1

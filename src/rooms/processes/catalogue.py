@@ -9,7 +9,7 @@ MODULES: Final = (*CONTEXTS, GATEWAY)
 PURPOSES: Final = {
     "ledger": "ends holds whose time has come, checks the books without end",
     "oracle": "watches the prices that rooms need (one process leads, others stand by)",
-    "fairness": "watches for public randomness",
+    "fairness": "appends to the public log (one process leads), watches for public randomness",
     "parimutuel": "locks, settles and voids rooms",
     "gateway": "answers players over HTTP",
 }

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from rooms.contexts.fairness.module import fairness_module
+from rooms.contexts.fairness.api import Accepted, Log
+from rooms.contexts.fairness.module import LogWiring, fairness_module
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -19,7 +20,7 @@ from rooms.contexts.ledger.module import ledger_module
 from rooms.contexts.oracle.module import oracle_module, oracle_terms
 from rooms.contexts.parimutuel.api import Rooms
 from rooms.contexts.parimutuel.domain import Limits
-from rooms.contexts.parimutuel.module import Neighbours, parimutuel_module
+from rooms.contexts.parimutuel.module import Neighbours, bet_entries, parimutuel_module
 from rooms.contexts.referral.api import Referral
 from rooms.contexts.referral.module import referral_module
 from rooms.platform.clock import SystemClock
@@ -32,6 +33,8 @@ from rooms.platform.module import Module, Reading
 from rooms.platform.outbox import read_lag
 from rooms.platform.problem import ExitCode, Problem
 from rooms.platform.settings import ParimutuelSettings, Settings
+from rooms.proof.checkpoint import parse_key
+from rooms.proof.fields import Malformed
 from rooms.proof.pool import Terms, terms_problem
 from rooms.proof.terms import RoomTerms
 
@@ -51,6 +54,7 @@ class House:
     ledger: Ledger
     referral: Referral
     rooms: Rooms
+    log: Log
     modules: Mapping[str, Module[Any]]
     metrics: Exposition
 
@@ -64,6 +68,8 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
     await database.open()
     try:
         key = await _ref_key(settings, database)
+        # Processes in containers may well share the host's name and a number.
+        holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         async with HttpClient() as http:
             identity = identity_module(database)
             ledger = ledger_module(database)
@@ -72,8 +78,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 http,
                 settings.oracle,
                 clock=clock,
-                # Processes in containers may well share the host's name and a number.
-                holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+                holder=holder,
             )
             referral = referral_module(
                 database,
@@ -81,7 +86,13 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 ledger=ledger.face,
                 depth=settings.referral.depth,
             )
-            fairness = fairness_module(database, http, settings.fairness, clock)
+            fairness = fairness_module(
+                database,
+                http,
+                settings.fairness,
+                clock,
+                await _log_wiring(settings, database, key, holder),
+            )
             await fairness.face.beacons.learn()
             near = Neighbours(identity.face, ledger.face, oracle.face, referral.face)
             parimutuel = parimutuel_module(
@@ -102,6 +113,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 ledger.face,
                 referral.face,
                 parimutuel.face,
+                fairness.face.log,
                 {module.name: module for module in modules},
                 Exposition(database, readings(modules)),
             )
@@ -120,11 +132,39 @@ def readings(modules: Iterable[Module[Any]]) -> list[Reading]:
 
 async def _ref_key(settings: Settings, database: Database) -> bytes:
     """Give the key of the bets' public references: the database's own, or the setting's."""
-    key = settings.fairness.ref_key
-    if key is not None:
-        return bytes.fromhex(key.get_secret_value())
+    return await _key(database, settings.fairness.key("ref_key"), "references")
+
+
+async def _log_wiring(
+    settings: Settings, database: Database, ref_key: bytes, holder: str
+) -> LogWiring:
+    """Say who the log is and whose rows are in it. Problem where a witness's key is no key."""
+    mine = settings.fairness
+    try:
+        witnesses = [parse_key(each) for each in mine.witnesses]
+    except Malformed as problem:
+        raise Problem(
+            f"A witness's key in fairness.witnesses cannot be read: {problem}.",
+            exit_code=ExitCode.USAGE,
+            next_step="write each as its witness publishes it: name+id+key",
+        ) from problem
+    return LogWiring(
+        origin=f"{mine.deployment}/log",
+        log_seed=await _key(database, mine.key("log_key"), "log"),
+        receipt_seed=await _key(database, mine.key("receipt_key"), "receipts"),
+        witnesses=witnesses,
+        sources={Accepted.BET: bet_entries(ref_key)},
+        completions={},
+        holder=holder,
+        interval=mine.head_interval,
+    )
+
+
+async def _key(database: Database, from_settings: bytes | None, name: str) -> bytes:
+    if from_settings is not None:
+        return from_settings
     async with database.transaction() as tx:
-        return await shared_key(tx, "references")
+        return await shared_key(tx, name)
 
 
 def limits(settings: Settings) -> Limits:

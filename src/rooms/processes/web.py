@@ -55,6 +55,7 @@ async def serve_gateway(
         ledger=house.ledger,
         referral=house.referral,
         rooms=house.rooms,
+        log=house.log,
         rate_per_token=house.settings.gateway.rate_per_token,
         rate_per_ip=house.settings.gateway.rate_per_ip,
         streams_per_ip=house.settings.gateway.streams_per_ip,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from rooms.proof.merkle import HASH_SIZE, Node, fold, root_of
+from rooms.proof.merkle import EMPTY_ROOT, HASH_SIZE, Node, fold, root_of
 
 HEIGHT: Final = 8
 WIDTH: Final = 1 << HEIGHT
@@ -23,6 +23,11 @@ class TileName(NamedTuple):
     level: int
     number: int
     width: int = WIDTH
+
+    @property
+    def first_leaf(self) -> int:
+        """The first leaf below the tile."""
+        return self.number * WIDTH << HEIGHT * self.level
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,17 @@ class Edge:
             number = (self.size >> HEIGHT * (level + 1)) - 1
             yield Tile(level, number, full, hashed)
         self.levels.append([hashed])
+
+    def root(self) -> bytes:
+        """Give the root over all leaves so far."""
+        peaks = []
+        for level in reversed(self.levels):
+            begin = 0
+            for height in reversed(range(HEIGHT)):
+                if len(level) >> height & 1:
+                    peaks.append(root_of(level[begin : begin + (1 << height)]))
+                    begin += 1 << height
+        return fold(peaks) if peaks else EMPTY_ROOT
 
 
 def width_of(level: int, number: int, size: int) -> int:

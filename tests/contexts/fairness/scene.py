@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from rooms.contexts.fairness.api import NewChain
 from rooms.contexts.fairness.service.beacons import BeaconService
 from rooms.contexts.fairness.service.chains import ChainService, Vault
-from rooms.contexts.fairness.service.recording import LogService
+from rooms.contexts.fairness.service.recording import Recording
 from rooms.contexts.fairness.storage.beacons import BeaconStorage
 from rooms.contexts.fairness.storage.chains import ChainStorage
 from rooms.contexts.fairness.storage.pending import PendingStorage
@@ -83,6 +83,6 @@ class Scene:
 def scene_over(database: Database, *, key: bytes | None = MASTER, length: int = 300) -> Scene:
     locks, drand = HandLocks(), HandDrand()
     beacons = BeaconService(database, BeaconStorage(), drand, SystemClock())
-    log = LogService(PendingStorage())
+    log = Recording(PendingStorage())
     seeds = ChainService(database, ChainStorage(), beacons, log, locks, Vault(key), length)
     return Scene(database, locks, drand, beacons, seeds)

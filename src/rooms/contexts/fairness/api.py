@@ -13,6 +13,8 @@ from rooms.kernel.time import Instant
 from rooms.platform.database import Tx
 from rooms.proof.beacon import Beacon, DrandChain
 from rooms.proof.chain import ChainTerms
+from rooms.proof.checkpoint import NoteKey, with_signatures
+from rooms.proof.tiles import TileName
 
 # Rung on the doorbell when a new beacon is known: rounds that waited for it can be drawn.
 BEACON_KNOWN: Final = "BeaconKnown"
@@ -39,8 +41,52 @@ class Accepted(StrEnum):
     TICKET = "ticket"
 
 
-class Log(Protocol):
-    """The public, append-only log. All recording happens in the caller's transaction."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A signed head of the log: so many leaves had this root at that time.
+
+    ``checkpoint`` is the signed note, ``cosignatures`` are the lines of witnesses below it.
+    """
+
+    size: int
+    root: bytes
+    at: Instant
+    checkpoint: str
+    cosignatures: tuple[str, ...]
+
+    @property
+    def note(self) -> str:
+        """The checkpoint with the cosignatures."""
+        return with_signatures(self.checkpoint, self.cosignatures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """That an accepted row is in the log: its entry under a leaf, the leaf under a head.
+
+    ``path`` leads from the entry, the ``index``-th of ``size``, to the leaf's root. ``head`` is
+    the first that covers the leaf: the row is bound since it was signed.
+    """
+
+    entry: bytes
+    index: int
+    size: int
+    path: Sequence[bytes]
+    leaf: int
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeys:
+    """What the house signs with, and whose cosignatures it takes; note keys as text."""
+
+    head: NoteKey
+    receipts: bytes
+    witnesses: Sequence[NoteKey]
+
+
+class Recorder(Protocol):
+    """Notes for the log what happens in the caller's transaction."""
 
     async def record(
         self, tx: Tx, kind: RecordKind, at: Instant, fields: Mapping[str, Any]
@@ -57,6 +103,67 @@ class Log(Protocol):
 
         ``at`` is the ``accepted_at`` that all of them have. The rows must never change: their
         binary entries are made from them again and again, by the kind's ``EntrySource``.
+        """
+        ...
+
+    async def unbound(
+        self, tx: Tx, kind: Accepted, *, accepted_before: Instant, deadline: Instant
+    ) -> list[int]:
+        """Give the rows accepted before an instant that are under no head signed before another.
+
+        A head that is just being signed is waited for, so once the deadline has passed the answer
+        stays. It never waits for the sequencer: what a stopped one left out is unbound. What was
+        accepted before the log's first head of all is not asked about: no log ran yet.
+        """
+        ...
+
+
+class Log(Recorder, Protocol):
+    """The public, append-only log."""
+
+    async def binding(self, kind: Accepted, number: int, at: Instant) -> Binding | None:
+        """Show an accepted row in the log by its id and ``accepted_at``; None while it waits."""
+        ...
+
+    async def keys(self) -> PublicKeys:
+        """Give the public keys."""
+        ...
+
+    async def head(self) -> Head:
+        """Give the newest head. Refuses E-LOG-EMPTY."""
+        ...
+
+    async def witnessed(self) -> Head | None:
+        """Give the newest head with a cosignature."""
+        ...
+
+    async def entries(self, start: int, end: int) -> list[str]:
+        """Give entries from ``start`` to ``end``, both included, as far as there are any.
+
+        An answer has at most 1,000. Refuses E-LOG-RANGE.
+        """
+        ...
+
+    async def inclusion(self, index: int, size: int) -> list[bytes]:
+        """Prove that the leaf at an index is in the tree of this size. Refuses E-LOG-RANGE."""
+        ...
+
+    async def consistency(self, first: int, second: int) -> list[bytes]:
+        """Prove that the tree of one size grew into that of another. Refuses E-LOG-RANGE."""
+        ...
+
+    async def tile(self, name: TileName) -> bytes:
+        """Give a tile's hashes, one after the other. Refuses E-LOG-TILE."""
+        ...
+
+    async def entry_tile(self, name: TileName) -> bytes:
+        """Give the entries below a tile of level 0, each after its length. Refuses E-LOG-TILE."""
+        ...
+
+    async def cosign(self, note: str) -> int:
+        """Take the cosignatures of known witnesses from a note of one of the heads.
+
+        Gives how many it has. Refuses E-COSIGNATURE where it has none, or is of no head.
         """
         ...
 

@@ -1,20 +1,63 @@
 """Wires fairness."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
 from rooms.contexts.fairness.adapters.drand import DrandMirrors
-from rooms.contexts.fairness.api import Fairness, Locked
+from rooms.contexts.fairness.api import (
+    Accepted,
+    Completion,
+    EntrySource,
+    Fairness,
+    Locked,
+    RecordKind,
+)
+from rooms.contexts.fairness.domain import LogKeys
+from rooms.contexts.fairness.queries import LogQueries
 from rooms.contexts.fairness.service.beacons import BeaconService, BeaconWatch
 from rooms.contexts.fairness.service.chains import ChainService, NothingLocked, Vault
-from rooms.contexts.fairness.service.recording import LogService
+from rooms.contexts.fairness.service.completing import Completing
+from rooms.contexts.fairness.service.log import LogService
+from rooms.contexts.fairness.service.sequencing import Sequencing
 from rooms.contexts.fairness.storage.beacons import BeaconStorage
 from rooms.contexts.fairness.storage.chains import ChainStorage
-from rooms.contexts.fairness.storage.pending import PendingStorage
-from rooms.contexts.fairness.workers import BeaconWatcher
+from rooms.contexts.fairness.storage.pending import PendingStorage, read_log
+from rooms.contexts.fairness.storage.tree import TreeStorage
+from rooms.contexts.fairness.storage.witnesses import WitnessStorage
+from rooms.contexts.fairness.workers import BeaconWatcher, Sequencer
 from rooms.kernel.time import Clock
 from rooms.platform.database import Database
 from rooms.platform.http import HttpClient
+from rooms.platform.lease import Lease
 from rooms.platform.module import Module, Worker
 from rooms.platform.settings import DrandSettings, FairnessSettings
 from rooms.proof.beacon import DrandChain
+from rooms.proof.checkpoint import NoteKey
+from rooms.proof.signature import Signer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWiring:
+    """Who the log is, what signs its heads and the receipts, and whose rows stand in it.
+
+    The contexts that have the rows give ``sources`` and ``completions``. ``holder`` names this
+    process among those that want to lead; a head is signed every ``interval`` while it has to be.
+    """
+
+    origin: str
+    log_seed: bytes = field(repr=False)
+    receipt_seed: bytes = field(repr=False)
+    witnesses: Sequence[NoteKey]
+    sources: Mapping[Accepted, EntrySource]
+    completions: Mapping[RecordKind, Completion]
+    holder: str
+    interval: timedelta
+
+    @property
+    def keys(self) -> LogKeys:
+        """What signs."""
+        return LogKeys(self.origin, Signer(self.log_seed), Signer(self.receipt_seed))
 
 
 def fairness_module(
@@ -22,32 +65,65 @@ def fairness_module(
     http: HttpClient,
     settings: FairnessSettings,
     clock: Clock,
+    wiring: LogWiring,
     *,
     locked: Locked | None = None,
 ) -> Module[Fairness]:
     """Wire fairness; ``locked`` says which rounds take no tickets any more, none by default."""
-    log = LogService(PendingStorage())
+    log = log_service(database, wiring)
     beacons = BeaconService(
         database,
         BeaconStorage(),
         DrandMirrors(http, drand_chain(settings.drand), settings.drand.mirrors),
         clock,
     )
-    key = settings.master_key
     seeds = ChainService(
         database,
         ChainStorage(),
         beacons,
         log,
         locked or NothingLocked(),
-        Vault(bytes.fromhex(key.get_secret_value()) if key else None),
+        Vault(settings.key("master_key")),
         settings.chain_length,
     )
     watcher = BeaconWatcher(BeaconWatch(beacons), clock)
+    sequencer = Sequencer(
+        sequencing(database, wiring), Lease(database, "log", wiring.holder), wiring.interval
+    )
     return Module(
         "fairness",
         Fairness(log, seeds, beacons),
-        workers=(Worker("fairness.beacons", watcher.run),),
+        workers=(
+            Worker("fairness.beacons", watcher.run),
+            Worker("fairness.log", sequencer.run),
+        ),
+        readings=(read_log,),
+    )
+
+
+def log_service(database: Database, wiring: LogWiring) -> LogService:
+    """Wire the log's face."""
+    return LogService(
+        PendingStorage(),
+        database,
+        WitnessStorage(),
+        LogQueries(),
+        wiring.sources,
+        wiring.keys,
+        wiring.witnesses,
+    )
+
+
+def sequencing(database: Database, wiring: LogWiring) -> Sequencing:
+    """Wire what appends to the log."""
+    return Sequencing(
+        database=database,
+        pending=PendingStorage(),
+        tree=TreeStorage(),
+        queries=LogQueries(),
+        keys=wiring.keys,
+        sources=wiring.sources,
+        completing=Completing(database, wiring.completions),
     )
 
 

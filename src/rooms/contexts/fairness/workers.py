@@ -1,15 +1,20 @@
-"""Loops of fairness: who watches for beacons."""
+"""Loops of fairness: the sequencer of the log, and who watches for beacons."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from rooms.contexts.fairness.service.beacons import BeaconWatch
+from rooms.contexts.fairness.service.sequencing import Sequencing
 from rooms.kernel.time import Clock, to_millis
-from rooms.platform.database import Unavailable
-from rooms.platform.metrics import BEACON_BEHIND
+from rooms.platform.database import NotDone, Unavailable
+from rooms.platform.lease import LeadershipLost, Lease
+from rooms.platform.metrics import BEACON_BEHIND, HEAD_SECONDS, LOG_LEADS
+from rooms.platform.tracing import span
 
 log = structlog.get_logger()
 
@@ -44,3 +49,42 @@ class BeaconWatcher:
         wait = due - to_millis(self.clock.now()) / 1000
         BEACON_BEHIND.set(max(0.0, -wait))
         return wait + AFTER if wait > 0 else BEHIND
+
+
+@dataclass(frozen=True, slots=True)
+class Sequencer:
+    """Appends to the log while this process leads; others stand by."""
+
+    sequencing: Sequencing
+    lease: Lease
+    interval: timedelta
+
+    async def run(self) -> None:
+        """Look for ever, at least twice a second; at once where more waits."""
+        time, step = asyncio.get_running_loop().time, self.interval.total_seconds()
+        try:
+            while True:
+                begun = time()
+                if not await self._look():
+                    await asyncio.sleep(max(0.0, begun + step - time()))
+        finally:
+            self.sequencing.completing.close()
+            with suppress(*Unavailable):
+                await self.lease.release()
+
+    async def _look(self) -> bool:
+        """Append once; True where more waits already."""
+        try:
+            leads = await self.lease.acquire()
+            LOG_LEADS.set(leads)
+            if leads:
+                with span("head"), HEAD_SECONDS.time():
+                    return await self.sequencing.append(self.lease)
+        except LeadershipLost:
+            LOG_LEADS.set(0)
+            log.warning("another process leads the log now; its heads count")
+        except NotDone as why:
+            log.warning("the log had to wait; it goes on at the next look", why=str(why))
+        except Unavailable as problem:
+            log.warning("database away; the log waits", why=str(problem))
+        return False

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from rooms.contexts.fairness.api import EntrySource
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.oracle.api import Oracle
 from rooms.contexts.parimutuel.api import Rooms
 from rooms.contexts.parimutuel.consumers import decide_rooms
 from rooms.contexts.parimutuel.domain import Limits
-from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries, read_rooms
+from rooms.contexts.parimutuel.queries import BetEntries, RoomQueries, SettlementQueries, read_rooms
 from rooms.contexts.parimutuel.service.betting import Betting
 from rooms.contexts.parimutuel.service.lean import Lean
 from rooms.contexts.parimutuel.service.opening import Opening, curiosity
@@ -86,3 +87,8 @@ def parimutuel_module(
         workers=(Worker("parimutuel.clock", RoomClock(database, rooms, settling, voiding).run),),
         readings=(read_rooms,),
     )
+
+
+def bet_entries(ref_key: bytes) -> EntrySource:
+    """Give what makes the log's entries of accepted bets."""
+    return BetEntries(ref_key)

@@ -1,7 +1,8 @@
 """Rooms, quotes, own bets and settlements as people see them: SQL to views."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rooms.contexts.oracle.api import Newest, Oracle
@@ -16,11 +17,14 @@ from rooms.contexts.parimutuel.api import (
 )
 from rooms.kernel.ids import BetId, PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
-from rooms.platform.database import Row, Tx
+from rooms.platform.database import Row, Tx, array
 from rooms.platform.metrics import IN_PLAY, LATE
 from rooms.proof.condition import leaves, parse_market
 from rooms.proof.pool import Side, dividends
+from rooms.proof.records import bet_entry, ref
 from rooms.proof.terms import parse_terms
+
+GIVE_WAY_EVERY: Final = 1_000
 
 # Pools are summed from the bets themselves: a counter per room would make bettors wait in line.
 ROOMS: Final = """
@@ -198,6 +202,36 @@ class SettlementQueries:
             """,
             room,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BetEntries:
+    """Accepted bets as entries of the log (docs/spec/fairness.md, section 5)."""
+
+    ref_key: bytes = field(repr=False)
+
+    async def entries(self, tx: Tx, ids: Sequence[int]) -> list[bytes]:
+        """Give the entry of each bet, in the order of ids."""
+        rows = await tx.fetch(
+            """
+            SELECT id, room_id::text AS room, stake, side = 'YES' AS yes,
+                   (extract(epoch FROM accepted_at) * 1000)::bigint AS accepted_at
+            FROM parimutuel.bets WHERE id = ANY ($1::text::bigint[])
+            """,
+            array(ids),
+        )
+        entries: dict[int, bytes] = {}
+        for bet, room, stake, yes, accepted_at in rows:
+            reference = ref(self.ref_key, "bet", bet)
+            entries[bet] = bet_entry(reference, accepted_at, stake, yes=yes, room=room)
+            await _give_way(len(entries))
+        return [entries[bet] for bet in ids]
+
+
+async def _give_way(number: int) -> None:
+    """Let others run now and then in a long loop that never waits."""
+    if number % GIVE_WAY_EVERY == 0:
+        await asyncio.sleep(0)
 
 
 def _view(row: Row, newest: Mapping[str, Newest], life: list[Transition]) -> RoomView:

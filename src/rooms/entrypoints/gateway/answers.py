@@ -1,8 +1,11 @@
 """Views of the faces as the JSON of the contract."""
 
+from typing import Any
+
 import msgspec
 from litestar import Response
 
+from rooms.contexts.fairness.api import Head, PublicKeys
 from rooms.contexts.ledger.api import Balance, StatementLine
 from rooms.contexts.parimutuel.api import BetReceipt, OwnBet, QuoteView, Rooms, RoomView
 from rooms.contexts.referral.api import ReferralSummary
@@ -12,6 +15,7 @@ from rooms.entrypoints.gateway.messages import Amount
 from rooms.kernel.money import SOL
 from rooms.kernel.time import rfc3339
 from rooms.platform.settings.durations import print_duration
+from rooms.proof.checkpoint import parse_note
 from rooms.proof.decimals import written
 from rooms.proof.pool import Side
 from rooms.proof.terms import parse_terms
@@ -158,3 +162,34 @@ def referrals_json(summary: ReferralSummary) -> messages.Referrals:
         for each in summary.levels
     ]
     return messages.Referrals(summary.code, levels)
+
+
+def log_keys_json(keys: PublicKeys) -> messages.LogKeys:
+    """Write the log's public keys."""
+    return messages.LogKeys(
+        origin=keys.head.name,
+        key_id=keys.head.id.hex(),
+        public_key=keys.head.public.hex(),
+        key=keys.head.text(),
+        receipt_public_key=keys.receipts.hex(),
+        witnesses=[each.text() for each in keys.witnesses],
+    )
+
+
+def head_json(newest: Head, witnessed: Head | None) -> messages.NewestHead:
+    """Write the newest head, and the newest that was cosigned."""
+    cosigned = None if witnessed is None else messages.LogHead(**_head_fields(witnessed))
+    return messages.NewestHead(**_head_fields(newest), witnessed=cosigned)
+
+
+def _head_fields(head: Head) -> dict[str, Any]:
+    own = parse_note(head.checkpoint).signatures[0]
+    return {
+        "size": head.size,
+        "root": head.root.hex(),
+        "at": rfc3339(head.at),
+        "key_id": own.key_id.hex(),
+        "signature": own.signature.hex(),
+        "checkpoint": head.note,
+        "cosignatures": list(head.cosignatures),
+    }

@@ -7,7 +7,16 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 
 from rooms.entrypoints.catalogue import catalogue
-from rooms.entrypoints.gateway import bets, documents, players, rooms, settlements, system, wallet
+from rooms.entrypoints.gateway import (
+    bets,
+    documents,
+    log,
+    players,
+    rooms,
+    settlements,
+    system,
+    wallet,
+)
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.front import Front
 from rooms.entrypoints.gateway.live import Live
@@ -33,6 +42,14 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     wallet.wallet,
     wallet.wallet_entries,
     players.referrals,
+    log.log_key,
+    log.log_head,
+    log.log_entries,
+    log.inclusion,
+    log.consistency,
+    log.cosign,
+    log.checkpoint,
+    log.tile,
     system.livez,
     system.readyz,
     system.metrics,

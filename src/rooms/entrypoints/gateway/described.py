@@ -12,7 +12,8 @@ JSON: Final = "application/json"
 class Described:
     """A route in words and types. ``codes`` are its own refusals; common ones are added.
 
-    ``player`` marks a route that acts for a player or shows what is theirs.
+    ``player`` marks a route that acts for a player or shows what is theirs; a command that is not
+    ``keyed`` may be sent again without a key, because it says itself what it is.
     """
 
     summary: str
@@ -24,6 +25,7 @@ class Described:
     query: type | None = None
     codes: tuple[str, ...] = ()
     player: bool = False
+    keyed: bool = True
     media_type: str = JSON
 
 

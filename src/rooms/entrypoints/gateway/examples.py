@@ -122,6 +122,40 @@ SETTLEMENT: Final[Json] = {
 }
 
 
+ROOT: Final = "9b59b8c16d44d9b72d0c6bc0a1c3ba0d5cba64ea3b4c4b1ad59b4d1c6e0f2a73"
+CHECKPOINT: Final = (
+    "rooms.example/log\n4711\nm1m4wW1E2bctDGvAocO6DVy6ZOo7TEsa1ZtNHG4PKnM=\n\n"
+    "\u2014 rooms.example/log rq7MnLxJ...\n"
+)
+LOG_KEYS: Final[Json] = {
+    "origin": "rooms.example/log",
+    "key_id": "aeaecc9c",
+    "public_key": "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c",
+    "key": "rooms.example/log+aeaecc9c+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c",
+    "receipt_public_key": "8139770ea87d175f56a35466c34c7ecccb8d8a91b4ee37a25df60f5b8fc9b394",
+    "witnesses": [],
+}
+HEAD: Final[Json] = {
+    "size": 4711,
+    "root": ROOT,
+    "at": "2026-11-20T15:41:09.500Z",
+    "key_id": "aeaecc9c",
+    "signature": "bc49...",
+    "checkpoint": CHECKPOINT,
+    "cosignatures": [],
+}
+NEWEST_HEAD: Final[Json] = HEAD | {"witnessed": None}
+LOG_ENTRIES: Final[Json] = {
+    "start": 4710,
+    "entries": [
+        f'{{"at":"2026-11-20T15:41:09.500Z","count":2,"kind":"accepted","root":"{ROOT}","v":1}}'
+    ],
+}
+INCLUSION: Final[Json] = {"index": 0, "size": 2, "path": [ROOT]}
+CONSISTENCY: Final[Json] = {"from": 1, "to": 2, "path": [ROOT]}
+COSIGNED_NOTE: Final[Json] = {"note": CHECKPOINT + "\u2014 witness.example 6v0Nrw...\n"}
+
+
 def part(item: Json) -> Json:
     """Write an example of a list's only part."""
     return {"items": [item], "next": None}

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from rooms.contexts.fairness.api import Log
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.parimutuel.api import Rooms
@@ -24,6 +25,7 @@ class Gateway:
     ledger: Ledger
     referral: Referral
     rooms: Rooms
+    log: Log
     rate_per_token: int
     rate_per_ip: int
     streams_per_ip: int

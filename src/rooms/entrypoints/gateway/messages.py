@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Generic, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.proof.pool import Side
@@ -272,6 +272,95 @@ class Referrals(Struct, frozen=True):
 
     code: str
     levels: list[Level]
+
+
+Hash = Annotated[str, Meta(description="SHA-256, hexadecimal.", pattern="^[0-9a-f]{64}$")]
+LeafNumber = Annotated[int, Meta(ge=0, le=2**62)]
+
+
+class EntriesQuery(Struct, frozen=True):
+    """Which entries, counted from 0, both ends included."""
+
+    start: LeafNumber
+    end: LeafNumber
+
+
+class InclusionQuery(Struct, frozen=True):
+    """Which leaf, in the tree of which size."""
+
+    index: LeafNumber
+    size: LeafNumber
+
+
+class ConsistencyQuery(Struct, frozen=True):
+    """Between the trees of which sizes."""
+
+    from_: LeafNumber = field(name="from")
+    to: LeafNumber
+
+
+class CosignedNote(Asked, frozen=True):
+    """A signed note of one of the log's heads with a witness's line."""
+
+    note: str
+
+
+class LogKeys(Struct, frozen=True):
+    """The log's name and public keys; keys in hexadecimal, and as note keys ``name+id+key``."""
+
+    origin: str
+    key_id: str
+    public_key: Hash
+    key: str
+    receipt_public_key: Hash
+    witnesses: list[str]
+
+
+class LogHead(Struct, frozen=True):
+    """A signed head: the log had ``size`` leaves and this root at that time."""
+
+    size: int
+    root: Hash
+    at: Time
+    key_id: str
+    signature: str
+    checkpoint: str
+    cosignatures: list[str]
+
+
+class NewestHead(LogHead, frozen=True):
+    """The newest head; ``witnessed`` is the newest that a witness cosigned, if there is one."""
+
+    witnessed: LogHead | None
+
+
+class LogEntries(Struct, frozen=True):
+    """Entries as they are hashed: canonical JSON, a text each."""
+
+    start: int
+    entries: list[str]
+
+
+class Inclusion(Struct, frozen=True):
+    """An inclusion proof of RFC 9162, from the leaf up."""
+
+    index: int
+    size: int
+    path: list[Hash]
+
+
+class Consistency(Struct, frozen=True):
+    """A consistency proof of RFC 9162."""
+
+    from_: int = field(name="from")
+    to: int
+    path: list[Hash]
+
+
+class Cosigned(Struct, frozen=True):
+    """How many cosignatures of known witnesses the note had."""
+
+    cosignatures: int
 
 
 class Part(Struct, Generic[Item], frozen=True):

@@ -1,5 +1,6 @@
 """The description of the routes as an OpenAPI 3.1 document, made from the routes themselves."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
@@ -17,6 +18,7 @@ from rooms.entrypoints.gateway.problems import MEDIA_TYPE, ProblemAnswer
 Json = dict[str, Any]
 
 REF: Final = "#/components/schemas/{name}"
+IN_PATH: Final = re.compile(r"{(\w+)}")
 ALWAYS: Final = ("E-RATE", "E-INPUT", "E-BUG")
 COMMAND: Final = (
     *("E-KEY-MISSING", "E-KEY-FORM", "E-KEY-REUSED", "E-TOO-LARGE"),
@@ -92,9 +94,9 @@ def _operation(path: str, handler: HTTPRouteHandler, described: Described) -> Js
 
 
 def _parameters(path: str, described: Described) -> Iterable[Json]:
-    if "{room}" in path:
-        yield {"name": "room", "in": "path", "required": True, "schema": {"type": "string"}}
-    if described.body is not None:
+    for name in IN_PATH.findall(path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    if described.body is not None and described.keyed:
         yield KEY_PARAMETER
     if described.query is not None:
         _, components = msgspec.json.schema_components([described.query], ref_template=REF)
@@ -109,7 +111,7 @@ def _answers(handler: HTTPRouteHandler, described: Described) -> Json:
     if described.example is not None:
         content["example"] = described.example
     good: Json = {"description": described.summary, "content": {described.media_type: content}}
-    if described.body is not None:
+    if described.body is not None and described.keyed:
         good["headers"] = {"Idempotent-Replay": REPLAY_HEADER}
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in _codes(described):
@@ -120,7 +122,8 @@ def _answers(handler: HTTPRouteHandler, described: Described) -> Json:
 
 def _codes(described: Described) -> Iterable[str]:
     own = described.codes + (("E-AUTH",) if described.player else ())
-    common = COMMAND if described.body is not None else ("E-UNAVAILABLE",)
+    command = described.body is not None and described.keyed
+    common = COMMAND if command else ("E-UNAVAILABLE",)
     return dict.fromkeys((*own, *common, *ALWAYS))
 
 

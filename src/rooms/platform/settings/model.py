@@ -172,29 +172,48 @@ class DrandSettings(BaseModel):
     )
 
 
-class FairnessSettings(BaseModel):
-    """Keys of what is published, in hexadecimal, and where public randomness comes from.
+Seed = Annotated[SecretStr, Field(min_length=64, max_length=64)]
 
-    ``ref_key`` has 16 bytes or more; without it the database's own is used, which was made with
-    it. ``master_key`` has 32 bytes and is what seeds are made of: who has it knows every draw
+
+class FairnessSettings(BaseModel):
+    """The public log, keys of what is published, and where public randomness comes from.
+
+    ``deployment`` names the house in its log, as ``rooms.example`` in ``rooms.example/log``.
+    ``witnesses`` are the public keys, ``name+id+key``, of those whose cosignatures are taken.
+    Keys are in hexadecimal. ``ref_key`` has 16 bytes or more; ``log_key`` and ``receipt_key`` are
+    seeds of Ed25519. Without these three the database's own are used, which were made with it.
+    ``master_key`` has 32 bytes and is what seeds are made of: who has it knows every draw
     that takes no beacon. ``rooms up`` makes one; processes that draw on another database need it.
     """
 
     model_config = _FROZEN
 
+    deployment: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:/_-]{1,100}$")] = "rooms.localhost"
+    head_interval: Duration = Field(
+        default=timedelta(milliseconds=500), gt=_NOTHING, le=timedelta(seconds=1)
+    )
+    witnesses: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     ref_key: Annotated[SecretStr, Field(min_length=32)] | None = None
-    master_key: Annotated[SecretStr, Field(min_length=64, max_length=64)] | None = None
+    log_key: Seed | None = None
+    receipt_key: Seed | None = None
+    master_key: Seed | None = None
     chain_length: int = Field(default=20_000, ge=2, le=1_000_000)
     drand: DrandSettings = DrandSettings()
 
+    def key(self, name: str) -> bytes | None:
+        """Give the bytes of a key that is set."""
+        key: SecretStr | None = getattr(self, name)
+        return None if key is None else bytes.fromhex(key.get_secret_value())
+
     @model_validator(mode="after")
     def _keys_are_hexadecimal(self) -> Self:
-        for name in ("ref_key", "master_key"):
-            key: SecretStr | None = getattr(self, name)
+        for name in ("ref_key", "log_key", "receipt_key", "master_key"):
             try:
-                bytes.fromhex(key.get_secret_value() if key else "")
+                self.key(name)
             except ValueError:
                 raise ValueError(f"{name} must be hexadecimal") from None
+        if self.log_key and self.log_key == self.receipt_key:
+            raise ValueError("log_key and receipt_key must be different keys")
         return self
 
 

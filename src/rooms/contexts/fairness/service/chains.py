@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from rooms.contexts.fairness.api import Beacons, Locked, Log, NewChain, RecordKind, RoundOf
+from rooms.contexts.fairness.api import Beacons, Locked, NewChain, Recorder, RecordKind, RoundOf
 from rooms.contexts.fairness.storage.chains import ChainStorage
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Tx
@@ -65,7 +65,7 @@ class ChainService:
     database: Database
     storage: ChainStorage
     beacons: Beacons
-    log: Log
+    log: Recorder
     locked: Locked
     vault: Vault = field(repr=False)
     length: int = LENGTH

@@ -11,8 +11,8 @@ from rooms.platform.database import Tx
 
 
 @dataclass(frozen=True, slots=True)
-class LogService:
-    """The log's face."""
+class Recording:
+    """Notes records and batches, and says which of them no head covered in time."""
 
     pending: PendingStorage
 
@@ -27,3 +27,10 @@ class LogService:
         """Note a batch of accepted rows."""
         assert ids, "a batch has something in it"
         await self.pending.add_batch(tx, kind, ids, at)
+
+    async def unbound(
+        self, tx: Tx, kind: Accepted, *, accepted_before: Instant, deadline: Instant
+    ) -> list[int]:
+        """Give the rows that no head signed before the deadline covers."""
+        await self.pending.wait_for_head(tx)
+        return await self.pending.unbound(tx, kind, accepted_before, deadline)
