@@ -4,29 +4,27 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
-from typing import Annotated, BinaryIO, Final, NoReturn
+from typing import Annotated, BinaryIO, Final
 
 import typer
 
+from rooms.cli.verdict import Data, Json, Key, give, refuse
+from rooms.cli.verify_keno import verify_a_day, verify_a_round, verify_a_ticket
 from rooms.proof.chain import GAME, SEED_BYTES
 from rooms.proof.draw import commit
 from rooms.proof.draw import draw as draw_numbers
 from rooms.proof.evidence import verify_room
 from rooms.proof.fields import Fields, Malformed, amount, octets, read_object, tables, text, whole
-from rooms.proof.findings import Report
 from rooms.proof.pool import Settlement, Side, Stake, Terms, settle
 
-MISMATCH: Final = 3
-MALFORMED: Final = 2
 BEACON: Final = re.compile(r"[0-9a-f]{64}")
 LINES_PER_PROGRESS: Final = 100_000
 
 app = typer.Typer(help="Check what the house published, without the house.", no_args_is_help=True)
+app.command("round")(verify_a_round)
+app.command("ticket")(verify_a_ticket)
+app.command("day")(verify_a_day)
 
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-Data = Annotated[str, typer.Option("--data", help="The data folder; nothing here reads it.")]
-Key = Annotated[str | None, typer.Option("--key", help="The deployment's published keys.")]
 File = Annotated[str, typer.Argument(metavar="FILE", help="A room's file; - is standard input.")]
 
 
@@ -38,7 +36,7 @@ def pool(*, as_json: Json = False, data: Data = ".rooms") -> None:
         try:
             answer = _pool_json(_settled(read_object(line)))
         except Malformed as problem:
-            _refuse(f"line {number}: {problem}.", "write each line as docs/spec/pool.md shows.")
+            refuse(f"line {number}: {problem}.", "write each line as docs/spec/pool.md shows.")
         sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
@@ -51,7 +49,7 @@ def draw(*, as_json: Json = False, data: Data = ".rooms") -> None:
         try:
             answer = _drawn(read_object(line))
         except Malformed as problem:
-            _refuse(f"line {number}: {problem}.", "write each line as docs/spec/fairness.md shows.")
+            refuse(f"line {number}: {problem}.", "write each line as docs/spec/fairness.md shows.")
         sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
@@ -64,19 +62,10 @@ def room(file: File, *, as_json: Json = False, key: Key = None, data: Data = ".r
         with _opened(file) as lines:
             report = verify_room(_counted(lines))
     except OSError as error:
-        _refuse(f"{file} cannot be read: {error.strerror}.", "name a file that can, or - .")
+        refuse(f"{file} cannot be read: {error.strerror}.", "name a file that can, or - .")
     except Malformed as problem:
-        _refuse(f"{file} is no room file: {problem}.", "fetch the room's settlement file again.")
-    unchecked = [_signer(key), *report.unchecked]
-    if as_json:
-        steps = [asdict(step) for step in report.steps]
-        sys.stdout.write(
-            json.dumps({"verdict": report.verdict, "steps": steps, "unchecked": unchecked}) + "\n"
-        )
-    else:
-        _tell(report, unchecked)
-    if report.verdict != "verified":
-        raise typer.Exit(MISMATCH)
+        refuse(f"{file} is no room file: {problem}.", "fetch the room's settlement file again.")
+    give(report, [_signer(key), *report.unchecked], as_json=as_json)
 
 
 def _settled(fields: Fields) -> Settlement:
@@ -152,25 +141,3 @@ def _signer(key: str | None) -> str:
     if key is None:
         return "the signer: no --key was given"
     return "the signer: a room's file carries no signature"
-
-
-def _tell(report: Report, unchecked: list[str]) -> None:
-    lines = [f"{'✓' if step.ok else '✗'} {step.name}: {step.detail}" for step in report.steps]
-    lines += [f"? not checked: {each}" for each in unchecked]
-    lines.append(f"verdict: {report.verdict}")
-    if report.verdict != "verified":
-        lines.append("Next: fetch the file again; if it stays so, show it to the house and others.")
-    if not sys.stdout.isatty():
-        sys.stdout.write("\n".join(lines) + "\n")
-        return
-    from rich.console import Console  # noqa: PLC0415 - a pipe never pays for loading it
-
-    console = Console(highlight=False)
-    colours = {"✓": "green", "✗": "red", "?": "yellow", "v": "bold", "N": "bold"}
-    for line in lines:
-        console.print(line, style=colours[line[0]], markup=False)
-
-
-def _refuse(problem: str, then: str) -> NoReturn:
-    sys.stderr.write(f"{problem}\nNext: {then}\n")
-    raise typer.Exit(MALFORMED)

@@ -19,6 +19,9 @@ GAME: Final = re.compile(r"[a-z0-9-]{1,32}")
 ENTROPY: Final = re.compile(r"none|drand:[0-9a-f]{64}")
 SEED_BYTES: Final = 32
 SPACING: Final = 128
+# Beyond any game; a forged file must not keep its reader busy for hours.
+MOST_LINKS: Final = 10_000_000
+MOST_NUMBERS: Final = 1_000
 _LINK: Final = hashlib.sha256(b"rooms/link/1")
 
 
@@ -145,11 +148,12 @@ def terms_problem(terms: ChainTerms) -> str | None:
     """Say in words why no chain can have these terms, if so."""
     possible = {
         "its game has no proper name": GAME.fullmatch(terms.game) is not None,
-        "it has no links": terms.length >= 1,
+        "it has no links, or too many": 1 <= terms.length <= MOST_LINKS,
         "its numbering is negative": min(terms.chain, terms.first_round, terms.epoch_ms) >= 0,
         "its rounds have no time to be open": 0 <= terms.lead_ms < terms.interval_ms,
         "its guard is negative": terms.guard_ms >= 0,
         "it draws more numbers than there are": 1 <= terms.drawn <= terms.numbers,
+        "it has too many numbers": terms.numbers <= MOST_NUMBERS,
         "its entropy is neither a drand chain nor none": ENTROPY.fullmatch(terms.entropy),
         "a hash in it is not 32 bytes": {len(terms.terminal), len(terms.paytable_hash)}
         == {SEED_BYTES},

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from rooms.kernel.time import rfc3339
 
 SHOWN: Final = 3
+Verdict = Literal["verified", "mismatch", "not_revealed", "cannot_check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Step:
 class Report:
     """What was found, rule by rule, and what the file alone cannot show."""
 
-    verdict: Literal["verified", "mismatch"]
+    verdict: Verdict
     steps: tuple[Step, ...]
     unchecked: tuple[str, ...]
 
@@ -49,12 +50,17 @@ class Findings:
         if wrong.count <= SHOWN:
             wrong.first.append(problem)
 
-    def report(self, unchecked: tuple[str, ...]) -> Report:
-        """Sum up."""
+    @property
+    def spotless(self) -> bool:
+        """Whether nothing was noted so far."""
+        return not self._wrong
+
+    def report(self, unchecked: tuple[str, ...], otherwise: Verdict = "verified") -> Report:
+        """Sum up; ``otherwise`` is the verdict where nothing was found wrong."""
         steps = tuple(
             Step(rule, rule not in self._wrong, self._detail(rule)) for rule in self._rules
         )
-        return Report("mismatch" if self._wrong else "verified", steps, unchecked)
+        return Report("mismatch" if self._wrong else otherwise, steps, unchecked)
 
     def _detail(self, rule: str) -> str:
         if rule not in self._wrong:
