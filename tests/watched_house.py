@@ -17,6 +17,7 @@ from rooms.platform.clock import SystemClock
 from rooms.platform.settings import load, sandbox_overrides
 from rooms.processes.catalogue import CONTEXTS
 from rooms.processes.compose import House, open_house
+from rooms.processes.games import open_games
 from rooms.processes.run import running
 from rooms.processes.telemetry import watched
 from rooms.processes.web import serve_gateway
@@ -26,6 +27,7 @@ ONE: Final = 1_000_000_000
 QUICK: Final = {
     "parimutuel": {"past_post_window": "0s"},
     "oracle": {"interval": "200ms", "confirmations": 1},
+    "fairness": {"master_key": "07" * 32, "chain_length": 500},
 }
 
 
@@ -126,6 +128,7 @@ async def open_watched(
         stack.push_async_callback(sandbox.close)
         loaded = load(folder, {**QUICK, **(settings or {})}, profile=sandbox_overrides(sandbox.url))
         house = await stack.enter_async_context(open_house(loaded, url))
+        await open_games(house)
         await stack.enter_async_context(watched(house))
         await stack.enter_async_context(running(house, CONTEXTS))
         web = stack.enter_context(socket.create_server(("127.0.0.1", 0)))

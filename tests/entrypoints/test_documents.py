@@ -28,11 +28,31 @@ CONTRACT = {
     ("put", "/v1/log/cosignatures"),
     ("get", "/log/checkpoint"),
     ("get", "/log/tile/{level}/{name}"),
+    ("get", "/v1/keno/games"),
+    ("get", "/v1/keno/games/{game}"),
+    ("get", "/v1/keno/games/{game}/rounds"),
+    ("get", "/v1/keno/games/{game}/rounds/{number}"),
+    ("get", "/v1/keno/paytables/{digest}"),
+    ("post", "/v1/keno/games/{game}/tickets"),
+    ("get", "/v1/keno/tickets"),
+    ("get", "/v1/keno/tickets/{ticket}"),
+    ("delete", "/v1/keno/tickets/{ticket}"),
+    ("post", "/v1/admin/keno/games"),
+    ("patch", "/v1/admin/keno/games/{game}"),
+    ("post", "/v1/admin/keno/games/{game}/status"),
+    ("get", "/v1/admin/keno/bankrolls"),
+    ("post", "/v1/admin/keno/bankrolls"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
     ("get", "/version"),
 }
+
+
+OWN = (
+    *("/v1/bets", "/v1/wallet", "/v1/wallet/entries", "/v1/referrals"),
+    *("/v1/keno/tickets", "/v1/keno/tickets/{ticket}"),
+)
 
 
 async def described(web: Web) -> dict[str, Any]:
@@ -58,12 +78,15 @@ async def test_every_route_of_the_contract_is_described(web: Web) -> None:
 async def test_every_command_documents_its_key_and_every_own_route_its_token(web: Web) -> None:
     for method, path, operation in operations(await described(web)):
         names = {each["name"] for each in operation["parameters"]}
-        assert ("Idempotency-Key" in names) == (method == "post")
-        assert ("requestBody" in operation) == (method in ("post", "put"))
-        own = path in ("/v1/bets", "/v1/wallet", "/v1/wallet/entries", "/v1/referrals")
-        acts = method == "post" and "sandbox" not in path
-        assert operation.get("security", []) == ([{"bearer": []}] if own or acts else [])
-        assert ("401" in operation["responses"]) == (own or acts)
+        commands = method in ("post", "patch", "delete")
+        assert ("Idempotency-Key" in names) == commands
+        assert ("requestBody" in operation) == (method in ("post", "patch", "put"))
+        if "/admin/" in path:
+            assert operation["security"] == [{"staff": []}]
+            continue
+        acts = commands and "sandbox" not in path
+        assert operation.get("security", []) == ([{"bearer": []}] if path in OWN or acts else [])
+        assert ("401" in operation["responses"]) == (path in OWN or acts)
 
 
 async def test_every_problem_is_documented_with_an_example_of_a_known_code(web: Web) -> None:

@@ -14,9 +14,10 @@ __all__ = ["owner"]
 
 SOURCE_KEY = "key-of-a-price-source"
 REF_KEY = "c0ffee" * 8
+MASTER_KEY = "5eed" * 16
 SETTINGS = {
     "oracle": {"interval": "200ms", "sources": {"coindesk": {"key": SOURCE_KEY}}},
-    "fairness": {"ref_key": REF_KEY},
+    "fairness": {"ref_key": REF_KEY, "master_key": MASTER_KEY, "chain_length": 500},
 }
 FAULTS = ("http500", "html")
 
@@ -71,5 +72,5 @@ async def test_no_secret_is_ever_shown(dsn: Dsn, owner: Database, tmp_path: Path
         assert [entry for entry in log.lines() if entry.get("command")]
     password = urlsplit(dsn.app).password
     assert password
-    for secret in (*tokens, password, SOURCE_KEY, REF_KEY, "nobody may read"):
+    for secret in (*tokens, password, SOURCE_KEY, REF_KEY, MASTER_KEY, "nobody may read"):
         assert secret not in shown

@@ -31,6 +31,14 @@ APPENDED: Final = {
     "identity.audit",
     "identity.players",
     "identity.staff",
+    "keno.game_moves",
+    "keno.multipliers",
+    "keno.paytables",
+    "keno.refunds",
+    "keno.results",
+    "keno.settlements",
+    "keno.terms",
+    "keno.tickets",
     "oracle.observations",
     "oracle.terms",
     "oracle.ticks",
@@ -45,6 +53,9 @@ APPENDED: Final = {
 }
 # Rows are added, and these columns of them are changed.
 CHANGED: Final = {
+    "keno.bankrolls": {"exposure", "funds"},
+    "keno.games": {"chains", "drawn_to", "locked_to", "locks_next", "settled_to", "status"},
+    "keno.rounds": {"exposure", "handle", "tickets"},
     "oracle.watches": {"clear_at", "clear_tick", "ended_at", "met_since", "met_ticks"},
     "parimutuel.hosts": {"player_id"},
     "parimutuel.rooms": {"status"},

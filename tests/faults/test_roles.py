@@ -155,6 +155,8 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "parimutuel.lock_for_bets(bigint[],boolean[],boolean)",
         PLACE_BETS,
         "fairness.wait_for_head()",
+        "keno.join_lines(integer[],boolean,boolean)",
+        "keno.lock_rounds(integer[],bigint[],bigint[])",
         "ledger.reserve(text,bigint,bigint,text,timestamp with time zone)",
         "ledger.end_hold(bigint,text)",
         "ledger.post_hold(bigint,text)",

@@ -124,3 +124,17 @@ async def test_who_has_left_does_not_disturb_the_others(counter: Counter) -> Non
 
     assert await staying == 4
     assert await ours.submit(0, 3) == 6
+
+
+async def test_a_batch_has_so_much_weight_and_one_request_at_least() -> None:
+    batches: list[list[int]] = []
+
+    async def work(batch: Sequence[int]) -> list[int]:
+        batches.append(list(batch))
+        await asyncio.sleep(0)
+        return list(batch)
+
+    lanes: Lanes[int, int] = Lanes("weighed", work, at_once=1, most=10, weigh=lambda each: each)
+    await asyncio.gather(*(lanes.submit("one", each) for each in (4, 4, 4, 99, 10, 1)))
+
+    assert batches == [[4, 4], [4], [99], [10], [1]]

@@ -11,6 +11,8 @@ HoldId = NewType("HoldId", int)
 RoomId = NewType("RoomId", int)
 BetId = NewType("BetId", int)
 WatchId = NewType("WatchId", int)
+GameId = NewType("GameId", int)
+TicketId = NewType("TicketId", int)
 
 LARGEST_ID: Final = 2**63 - 1
 

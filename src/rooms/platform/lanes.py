@@ -33,13 +33,15 @@ class Lanes(Generic[Request, Answer]):
 
     ``work`` takes a batch and gives an answer for each request, or the exception that is raised
     for it; what ``work`` itself raises must have undone the whole batch. At most ``at_once``
-    lanes have a batch under way.
+    lanes have a batch under way, each of ``most`` requests, or of that ``weight`` where some are
+    heavier than others.
     """
 
     name: str
     work: Callable[[Sequence[Request]], Awaitable[Sequence[Answer | Exception]]]
     at_once: int
     most: int = MOST_AT_ONCE
+    weigh: Callable[[Request], int] | None = None
     _queues: "dict[Hashable, deque[tuple[Request, asyncio.Future[Answer]]]]" = field(
         default_factory=dict
     )
@@ -68,9 +70,19 @@ class Lanes(Generic[Request, Answer]):
     ) -> None:
         while queue:
             async with self._turns:
-                batch = [queue.popleft() for _ in range(min(len(queue), self.most))]
-                await self._answer(batch)
+                await self._answer(self._next_batch(queue))
         del self._queues[lane]
+
+    def _next_batch(
+        self, queue: "deque[tuple[Request, asyncio.Future[Answer]]]"
+    ) -> "list[tuple[Request, asyncio.Future[Answer]]]":
+        if self.weigh is None:
+            return [queue.popleft() for _ in range(min(len(queue), self.most))]
+        batch = [queue.popleft()]
+        left = self.most - self.weigh(batch[0][0])
+        while queue and (left := left - self.weigh(queue[0][0])) >= 0:
+            batch.append(queue.popleft())
+        return batch
 
     async def _answer(self, batch: "list[tuple[Request, asyncio.Future[Answer]]]") -> None:
         begun = perf_counter()

@@ -108,6 +108,49 @@ HOUSE_BALANCE: Final = Gauge(
     registry=REGISTRY,
 )
 
+KENO_TICKETS: Final = Counter(
+    "rooms_keno_tickets_total", "Tickets sold; replays not counted.", registry=REGISTRY
+)
+KENO_UNITS: Final = Counter(
+    "rooms_keno_units_total",
+    "What tickets staked and were paid, in the asset's smallest unit.",
+    ("part",),
+    registry=REGISTRY,
+)
+KENO_ROUNDS: Final = Counter(
+    "rooms_keno_rounds_total",
+    "Rounds that came to their end, by how.",
+    ("fate",),
+    registry=REGISTRY,
+)
+KENO_LOCK_LATE: Final = Histogram(
+    "rooms_keno_lock_late_seconds",
+    "By how much the rounds that were locked together came after their lock time, at most.",
+    buckets=FAST,
+    registry=REGISTRY,
+)
+KENO_PAY_SECONDS: Final = Histogram(
+    "rooms_keno_pay_seconds",
+    "Time of a transaction that paid rounds, its commit included.",
+    buckets=FAST,
+    registry=REGISTRY,
+)
+KENO_LEADS: Final = Gauge(
+    "rooms_keno_leads", "1 where this process leads the clock.", ("shard",), registry=REGISTRY
+)
+KENO_BEHIND: Final = Gauge(
+    "rooms_keno_behind_seconds",
+    "How long ago the oldest round locked that waits for a step.",
+    ("step",),
+    registry=REGISTRY,
+)
+KENO_BANKROLL: Final = Gauge(
+    "rooms_keno_bankroll_units",
+    "What bankrolls have (funds) and have to stand for (exposure), in the smallest unit.",
+    ("operator", "asset", "part"),
+    registry=REGISTRY,
+)
+
 LEDGER_CHECKED: Final = Counter(
     "rooms_ledger_checked_rows_total",
     "Rows of the books that the continuous check has read.",
@@ -260,7 +303,11 @@ LOOK_AT_LOOP_EVERY: Final = 0.1
 
 def _begin_at_zero() -> None:
     """Show what has not happened yet as 0: a rate needs to see the first time too."""
-    BATCHES_EXACT.labels("bets")
+    BATCHES_EXACT.labels("bets"), BATCHES_EXACT.labels("tickets")
+    for part in ("staked", "prizes", "refunds"):
+        KENO_UNITS.labels(part)
+    for fate in ("DRAWN", "VOID", "SKIPPED"):
+        KENO_ROUNDS.labels(fate)
     for outcome in OUTCOMES:
         SETTLEMENT_SECONDS.labels(outcome), SETTLEMENT_BETS.labels(outcome)
     for part in ("handle", "takeout"):
@@ -284,6 +331,19 @@ def count_bets(bets: int, stakes: int) -> None:
     """Count bets that were accepted and committed, with the lamports staked by all of them."""
     BETS.inc(bets)
     STAKED.inc(stakes)
+
+
+def count_tickets(tickets: int, stakes: int) -> None:
+    """Count tickets that were sold and committed, with the stakes of all of them."""
+    KENO_TICKETS.inc(tickets)
+    KENO_UNITS.labels("staked").inc(stakes)
+
+
+def count_prizes(seconds: float, *, prizes: int, refunds: int) -> None:
+    """Count what rounds paid, which one transaction did."""
+    KENO_PAY_SECONDS.observe(seconds)
+    KENO_UNITS.labels("prizes").inc(prizes)
+    KENO_UNITS.labels("refunds").inc(refunds)
 
 
 def count_check(rows: int, *, wrong: int, done: bool) -> None:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,10 @@ from rooms.contexts.fairness.api import Accepted, Log
 from rooms.contexts.fairness.module import LogWiring, fairness_module
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
+from rooms.contexts.keno.api import Keno
+from rooms.contexts.keno.domain import Band, Rules
+from rooms.contexts.keno.module import Clockwork, keno_module, locked_rounds, ticket_entries
+from rooms.contexts.keno.module import Neighbours as KenoNeighbours
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.ledger.module import ledger_module
 from rooms.contexts.oracle.module import oracle_module, oracle_terms
@@ -32,7 +37,7 @@ from rooms.platform.keys import shared_key
 from rooms.platform.module import Module, Reading
 from rooms.platform.outbox import read_lag
 from rooms.platform.problem import ExitCode, Problem
-from rooms.platform.settings import ParimutuelSettings, Settings
+from rooms.platform.settings import KenoSettings, ParimutuelSettings, Settings
 from rooms.proof.checkpoint import parse_key
 from rooms.proof.fields import Malformed
 from rooms.proof.pool import Terms, terms_problem
@@ -55,6 +60,7 @@ class House:
     referral: Referral
     rooms: Rooms
     log: Log
+    keno: Keno
     modules: Mapping[str, Module[Any]]
     metrics: Exposition
 
@@ -64,22 +70,15 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
     """Connect and wire the house. Problem where its settings cannot make one."""
     terms = room_terms(settings)
     clock = SystemClock()
+    holder = holder_name()
     database = Database(database_url, Doorbell(), size=settings.database.pool_size)
     await database.open()
     try:
         key = await _ref_key(settings, database)
-        # Processes in containers may well share the host's name and a number.
-        holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         async with HttpClient() as http:
             identity = identity_module(database)
             ledger = ledger_module(database)
-            oracle = oracle_module(
-                database,
-                http,
-                settings.oracle,
-                clock=clock,
-                holder=holder,
-            )
+            oracle = oracle_module(database, http, settings.oracle, clock=clock, holder=holder)
             referral = referral_module(
                 database,
                 identity=identity.face,
@@ -92,6 +91,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 settings.fairness,
                 clock,
                 await _log_wiring(settings, database, key, holder),
+                locked=locked_rounds(),
             )
             await fairness.face.beacons.learn()
             near = Neighbours(identity.face, ledger.face, oracle.face, referral.face)
@@ -103,7 +103,9 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 terms=terms,
                 ref_key=key,
             )
-            modules = (identity, ledger, oracle, fairness, referral, parimutuel)
+            near_keno = KenoNeighbours(identity.face, ledger.face, fairness.face, referral.face)
+            keno = wire_keno(settings.keno, database, near_keno, key, holder)
+            modules = (identity, ledger, oracle, fairness, referral, parimutuel, keno)
             yield House(
                 settings,
                 database,
@@ -114,11 +116,18 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 referral.face,
                 parimutuel.face,
                 fairness.face.log,
+                keno.face,
                 {module.name: module for module in modules},
                 Exposition(database, readings(modules)),
             )
     finally:
         await database.close()
+
+
+def holder_name() -> str:
+    """Name this process among those that want to lead."""
+    # Processes in containers may well share the host's name and a number.
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def readings(modules: Iterable[Module[Any]]) -> list[Reading]:
@@ -153,7 +162,10 @@ async def _log_wiring(
         log_seed=await _key(database, mine.key("log_key"), "log"),
         receipt_seed=await _key(database, mine.key("receipt_key"), "receipts"),
         witnesses=witnesses,
-        sources={Accepted.BET: bet_entries(ref_key)},
+        sources={
+            Accepted.BET: bet_entries(ref_key),
+            Accepted.TICKET: ticket_entries(ref_key),
+        },
         completions={},
         holder=holder,
         interval=mine.head_interval,
@@ -184,6 +196,22 @@ def limits(settings: Settings) -> Limits:
         stale_after=settings.oracle.stale_after,
         token_depth_bps=mine.token_depth_bps,
         token_liquidity_floor=mine.token_liquidity_floor,
+    )
+
+
+def wire_keno(
+    settings: KenoSettings, database: Database, near: KenoNeighbours, ref_key: bytes, holder: str
+) -> Module[Keno]:
+    """Wire keno; ``holder`` names this process among those that want to lead its clock."""
+    band = Band(lowest=Fraction(settings.rtp_lowest), highest=Fraction(settings.rtp_highest))
+    return keno_module(
+        database,
+        near,
+        rules=Rules(
+            band=band, ahead=settings.commits_ahead, without_entropy=settings.without_entropy
+        ),
+        clockwork=Clockwork(holder=holder, shards=settings.shards, grace=settings.entropy_grace),
+        ref_key=ref_key,
     )
 
 

@@ -27,7 +27,7 @@ def ask_house(data: Path, question: Callable[[House], Awaitable[Answer]]) -> Ans
     with use_database(data, settings.database) as dsn:
         if settings.database.url is None:  # all of this house is on this machine, its key too
             make_master_key(data)
-            settings = load(data)
+            settings = load(data, profile={"keno": {"without_entropy": True}})
         return asyncio.run(ask(dsn.app))
 
 

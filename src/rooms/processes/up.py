@@ -18,6 +18,7 @@ from rooms.platform.problem import ExitCode, Problem
 from rooms.platform.settings import Settings, load, sandbox_overrides
 from rooms.processes.catalogue import CONTEXTS
 from rooms.processes.compose import open_house
+from rooms.processes.games import open_games
 from rooms.processes.run import running
 from rooms.processes.telemetry import watched
 from rooms.processes.web import serve_gateway
@@ -70,6 +71,7 @@ async def up(
         stack.push_async_callback(sandbox.close)
         settings = load(options.data, profile=sandbox_overrides(sandbox.url))
         house = await stack.enter_async_context(open_house(settings, database_url))
+        await open_games(house)
         await stack.enter_async_context(watched(house))
         await stack.enter_async_context(running(house, CONTEXTS))
         await stack.enter_async_context(serve_gateway(house, web, sandbox=True))

@@ -56,6 +56,7 @@ async def serve_gateway(
         referral=house.referral,
         rooms=house.rooms,
         log=house.log,
+        keno=house.keno,
         rate_per_token=house.settings.gateway.rate_per_token,
         rate_per_ip=house.settings.gateway.rate_per_ip,
         streams_per_ip=house.settings.gateway.streams_per_ip,

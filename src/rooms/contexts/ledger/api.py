@@ -14,6 +14,8 @@ WORLD: Final = "world"
 ROOM_POOLS: Final = "room_pools"
 PROTOCOL_REVENUE: Final = "protocol_revenue"
 BREAKAGE: Final = "breakage"
+KENO_STAKES: Final = "keno_stakes"
+BANKROLL: Final = "bankroll"
 PLATFORM: Final = "platform"
 
 

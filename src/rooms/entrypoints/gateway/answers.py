@@ -21,9 +21,10 @@ from rooms.proof.pool import Side
 from rooms.proof.terms import parse_terms
 
 
-def answer(value: object) -> Response[bytes]:
-    """Answer a question with JSON."""
-    return Response(msgspec.json.encode(value), media_type=JSON)
+def answer(value: object, *, replayed: bool = False) -> Response[bytes]:
+    """Answer a question with JSON, or a command that made nothing new."""
+    headers = {"Idempotent-Replay": "true"} if replayed else {}
+    return Response(msgspec.json.encode(value), media_type=JSON, headers=headers)
 
 
 def made(value: object, *, replayed: bool, at: str | None = None) -> Response[bytes]:

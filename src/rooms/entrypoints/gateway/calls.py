@@ -13,10 +13,11 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.exceptions import InternalServerException
 
+from rooms.contexts.identity.api import Administrator
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.messages import AmountAsked, Part
-from rooms.kernel.ids import LARGEST_ID, PlayerId, RoomId
-from rooms.kernel.money import SOL
+from rooms.kernel.ids import LARGEST_ID, PlayerId, RoomId, TicketId
+from rooms.kernel.money import SOL, Asset, Money
 from rooms.kernel.refusal import Refusal
 
 Call = Request[Any, Any, State]
@@ -122,6 +123,22 @@ def room_id(text: str) -> RoomId:
     return RoomId(number)
 
 
+def round_number(text: str) -> int:
+    """Read a round's number. Refuses E-ROUND-UNKNOWN."""
+    number = _number(text)
+    if number is None:
+        raise Refusal("E-ROUND-UNKNOWN", round=text[:LONGEST_WHY])
+    return number
+
+
+def ticket_id(text: str) -> TicketId:
+    """Read a ticket's number. Refuses E-TICKET-UNKNOWN."""
+    number = _number(text)
+    if number is None:
+        raise Refusal("E-TICKET-UNKNOWN", ticket=text[:LONGEST_WHY])
+    return TicketId(number)
+
+
 def player_id(text: str) -> PlayerId:
     """Read a player's number. Refuses E-INPUT."""
     number = _number(text)
@@ -140,6 +157,19 @@ def lamports_of(asked: AmountAsked, code: str) -> int:
     if asked.asset != SOL:
         raise Refusal(code, why=f"the asset is {SOL}")
     return read_lamports(asked.amount, code)
+
+
+def money_of(asked: AmountAsked, code: str) -> Money:
+    """Read an amount of any asset; refuses the code given where it is not one."""
+    return Money(read_lamports(asked.amount, code), Asset(asked.asset))
+
+
+async def staff_of(request: Call) -> Administrator:
+    """Say which administrator asks, by the bearer's token. Refuses E-STAFF."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refusal("E-STAFF", why="no token was sent")
+    return await gateway_of(request).identity.administrator_of(token.strip())
 
 
 def read_lamports(text: str, code: str) -> int:

@@ -12,7 +12,8 @@ JSON: Final = "application/json"
 class Described:
     """A route in words and types. ``codes`` are its own refusals; common ones are added.
 
-    ``player`` marks a route that acts for a player or shows what is theirs; a command that is not
+    ``player`` marks a route that acts for a player or shows what is theirs, ``staff`` one for
+    administrators; ``command`` one that changes something and has no body. A command that is not
     ``keyed`` may be sent again without a key, because it says itself what it is.
     """
 
@@ -26,7 +27,14 @@ class Described:
     codes: tuple[str, ...] = ()
     player: bool = False
     keyed: bool = True
+    staff: bool = False
+    command: bool = False
     media_type: str = JSON
+
+    @property
+    def changes(self) -> bool:
+        """Say whether the route is a command, which carries a key."""
+        return self.command or (self.body is not None and self.keyed)
 
 
 def describing(**described: Any) -> Mapping[str, Any]:

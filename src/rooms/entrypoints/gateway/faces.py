@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from rooms.contexts.fairness.api import Log
 from rooms.contexts.identity.api import Identity
+from rooms.contexts.keno.api import Keno
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.parimutuel.api import Rooms
 from rooms.contexts.referral.api import Referral
@@ -26,6 +27,7 @@ class Gateway:
     referral: Referral
     rooms: Rooms
     log: Log
+    keno: Keno
     rate_per_token: int
     rate_per_ip: int
     streams_per_ip: int

@@ -43,7 +43,8 @@ REPLAY_HEADER: Final[Json] = {
     "schema": {"type": "string", "enum": ["true"]},
 }
 SCHEMES: Final[Json] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A player's access token."}
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A player's access token."},
+    "staff": {"type": "http", "scheme": "bearer", "description": "Of `rooms staff token`."},
 }
 
 
@@ -90,13 +91,15 @@ def _operation(path: str, handler: HTTPRouteHandler, described: Described) -> Js
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     if described.player:
         operation["security"] = [{"bearer": []}]
+    if described.staff:
+        operation["security"] = [{"staff": []}]
     return operation
 
 
 def _parameters(path: str, described: Described) -> Iterable[Json]:
     for name in IN_PATH.findall(path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-    if described.body is not None and described.keyed:
+    if described.changes:
         yield KEY_PARAMETER
     if described.query is not None:
         _, components = msgspec.json.schema_components([described.query], ref_template=REF)
@@ -111,7 +114,7 @@ def _answers(handler: HTTPRouteHandler, described: Described) -> Json:
     if described.example is not None:
         content["example"] = described.example
     good: Json = {"description": described.summary, "content": {described.media_type: content}}
-    if described.body is not None and described.keyed:
+    if described.changes:
         good["headers"] = {"Idempotent-Replay": REPLAY_HEADER}
     by_status: dict[int, list[str]] = defaultdict(list)
     for code in _codes(described):
@@ -122,8 +125,8 @@ def _answers(handler: HTTPRouteHandler, described: Described) -> Json:
 
 def _codes(described: Described) -> Iterable[str]:
     own = described.codes + (("E-AUTH",) if described.player else ())
-    command = described.body is not None and described.keyed
-    common = COMMAND if command else ("E-UNAVAILABLE",)
+    own += ("E-STAFF",) if described.staff else ()
+    common = COMMAND if described.changes else ("E-UNAVAILABLE",)
     return dict.fromkeys((*own, *common, *ALWAYS))
 
 

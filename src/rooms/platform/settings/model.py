@@ -70,6 +70,30 @@ class OracleSettings(BaseModel):
     sources: Sources = Sources()
 
 
+class KenoSettings(BaseModel):
+    """Keno's clock and what its games are held to.
+
+    The returns to the player of every paytable lie between ``rtp_lowest`` and ``rtp_highest``.
+    Games ``without_entropy`` are for play money: who has the master key knows their draws. Games
+    are divided over ``shards``, each with a leader of its own.
+    """
+
+    model_config = _FROZEN
+
+    entropy_grace: Duration = Field(default=timedelta(hours=1), gt=_NOTHING)
+    commits_ahead: int = Field(default=120, ge=120, le=10_000)
+    rtp_lowest: Decimal = Field(default=Decimal("0.80"), ge=0, le=1)
+    rtp_highest: Decimal = Field(default=Decimal("0.99"), ge=0, le=1)
+    without_entropy: bool = False
+    shards: int = Field(default=1, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _lowest_below_highest(self) -> Self:
+        if self.rtp_lowest > self.rtp_highest:
+            raise ValueError("rtp_lowest must not be above rtp_highest")
+        return self
+
+
 def _listed(value: object) -> object:
     """Read ``1500, 500, 200`` or ``[1500, 500, 200]`` from text."""
     if isinstance(value, str):
@@ -231,6 +255,7 @@ class Settings(BaseSettings):
 
     parimutuel: ParimutuelSettings = ParimutuelSettings()
     oracle: OracleSettings = OracleSettings()
+    keno: KenoSettings = KenoSettings()
     referral: ReferralSettings = ReferralSettings()
     database: DatabaseSettings = DatabaseSettings()
     gateway: GatewaySettings = GatewaySettings()

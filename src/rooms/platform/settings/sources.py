@@ -138,7 +138,7 @@ class Sources(BaseModel):
 def sandbox_overrides(base_url: str) -> dict[str, Any]:
     """Point every source at the sandbox: another host, the same paths, no waiting for quotas.
 
-    Beacons come from the sandbox's own drand chain.
+    Beacons come from the sandbox's own drand chain; games may do without any.
 
     For the ``profile`` of ``load``: what the user has set wins over it.
     """
@@ -150,7 +150,11 @@ def sandbox_overrides(base_url: str) -> dict[str, Any]:
             "url": url,
             "min_interval": min(source.min_interval, _SANDBOX_INTERVAL),
         }
-    return {"oracle": {"sources": moved}, "fairness": {"drand": _sandbox_drand(base_url)}}
+    return {
+        "oracle": {"sources": moved},
+        "fairness": {"drand": _sandbox_drand(base_url)},
+        "keno": {"without_entropy": True},
+    }
 
 
 def _sandbox_drand(base_url: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Keno: games, rounds and their clock, tickets, prizes."""

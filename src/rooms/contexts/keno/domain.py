@@ -1,0 +1,255 @@
+"""What a game allows, and which round it is: rules over values, without clock or database.
+
+Times are Unix milliseconds, as in the chain leaf that fixes them; amounts are whole numbers of
+the game's asset's smallest unit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Final
+
+from rooms.contexts.fairness.api import NewChain
+from rooms.contexts.keno.api import GameStatus
+from rooms.kernel.refusal import Refusal
+from rooms.proof.chain import ChainTerms
+from rooms.proof.paytable import Paytable, rtp_problem, step_problem
+
+MOST_ROUNDS: Final = 100
+PURCHASE_SIZE: Final = 128
+"""How many numbers a purchase has for its tickets: they begin with a multiple of it."""
+SHORTEST_INTERVAL: Final = 2_000
+LONGEST_INTERVAL: Final = 60_000
+LONGEST_GUARD: Final = 60_000
+MOST_NUMBERS: Final = 80
+# So that the database's 64-bit arithmetic holds the sum of every prize of a round.
+LARGEST_AMOUNT: Final = 10**18
+LARGEST_NUMBER: Final = 2**63
+
+
+MOVES: Final[Mapping[GameStatus, frozenset[GameStatus]]] = {
+    GameStatus.RUNNING: frozenset({GameStatus.DRAINING, GameStatus.PAUSED}),
+    GameStatus.DRAINING: frozenset({GameStatus.RUNNING, GameStatus.PAUSED}),
+    GameStatus.PAUSED: frozenset({GameStatus.RUNNING}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What may be staked in a round: on which spots, how much, and for which prizes at most.
+
+    ``max_win`` bounds one ticket's top prize, ``round_limit`` the sum of those of a round.
+    """
+
+    spots: tuple[int, ...]
+    stake_min: int
+    stake_max: int
+    stake_step: int
+    max_win: int
+    round_limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """Between which returns to the player an operator's paytables lie, both ends allowed."""
+
+    lowest: Fraction
+    highest: Fraction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the house holds games to.
+
+    ``ahead`` is how many rounds' commits are shown; games without entropy are for the sandbox.
+    """
+
+    band: Band
+    ahead: int
+    without_entropy: bool
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What rounds are played on while one chain gives their seeds."""
+
+    chain: ChainTerms
+    paytable_id: int
+    paytable: Paytable
+    limits: Limits
+
+    @cached_property
+    def top(self) -> dict[int, Fraction]:
+        """The largest multiplier of each number of spots."""
+        return {
+            spots: max(each.value for each in row)
+            for spots, row in self.paytable.multipliers.items()
+        }
+
+    def top_prize(self, spots: int, stake: int) -> int:
+        """Give the most that a ticket can win; whole, as every prize on the step is."""
+        top = self.top[spots]
+        return stake * top.numerator // top.denominator
+
+    def stake_for(self, spots: int, most: int) -> int:
+        """Give the largest stake on the step whose top prize is not above ``most``; 0 if none."""
+        top = self.top[spots]
+        if not top:
+            return self.limits.stake_max
+        steps = most * top.denominator // (top.numerator * self.limits.stake_step)
+        stake = min(steps * self.limits.stake_step, self.limits.stake_max)
+        return stake if stake >= self.limits.stake_min else 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All terms of a game in the order of their rounds; the last of them are in force longest."""
+
+    terms: tuple[Terms, ...]
+
+    def of(self, number: int) -> Terms | None:
+        """Give the terms of a round, None for one that no chain covers (yet)."""
+        for each in reversed(self.terms):
+            if each.chain.first_round <= number:
+                return each if number <= each.chain.last_round else None
+        return None
+
+    @property
+    def last_round(self) -> int:
+        """The last round that a chain covers."""
+        return self.terms[-1].chain.last_round
+
+    def locked_at(self, now: int, after: int) -> int:
+        """Give the highest round whose lock time has come; ``after`` where none came since."""
+        found = after
+        for each, end in self._pieces(after + 1):
+            chain = each.chain
+            since = now - chain.locks_at(chain.first_round)
+            if since < 0:
+                break
+            found = max(found, min(end, chain.first_round + since // chain.interval_ms))
+        return found
+
+    def first_open(self, now: int, after: int) -> int | None:
+        """Give the first round after ``after`` that is not locked yet, None where none is left."""
+        number = self.locked_at(now, after) + 1
+        return number if number <= self.last_round else None
+
+    def opened_at(self, now: int) -> int:
+        """Give the highest round that has opened; 0 before the first."""
+        found = 0
+        for each, end in self._pieces(1):
+            since = now - each.chain.slot(each.chain.first_round)
+            if since < 0:
+                break
+            opened = each.chain.first_round + since // each.chain.interval_ms
+            found = max(found, min(end, opened))
+        return found
+
+    def shown_to(self, now: int, ahead: int) -> int:
+        """Give the last round whose commit is shown: so many ahead of the one that is open."""
+        return min(self.opened_at(now) + ahead, self.last_round)
+
+    def ended(self, after: int, upto: int) -> list[tuple[int, int]]:
+        """Give the chains whose last round lies after ``after`` and up to ``upto``, with it."""
+        return [
+            (each.chain.chain, end) for each, end in self._pieces(after + 1) if after < end <= upto
+        ]
+
+    def _pieces(self, number: int) -> list[tuple[Terms, int]]:
+        """Give the terms from a round on, each with its last round."""
+        ends = [each.chain.first_round - 1 for each in self.terms[1:]]
+        ends.append(self.last_round)
+        return [
+            (each, min(end, each.chain.last_round))
+            for each, end in zip(self.terms, ends, strict=True)
+            if end >= number
+        ]
+
+
+def require_numbers(chain_numbers: int, picks: Sequence[int], spots: Sequence[int]) -> None:
+    """Refuse E-PICKS where picks are not different numbers of the game, or not so many."""
+    if len(picks) not in spots:
+        raise Refusal("E-PICKS", why=f"{len(picks)} numbers", spots=_listed(spots))
+    if len(set(picks)) != len(picks):
+        raise Refusal("E-PICKS", why="a number stands there twice", spots=_listed(spots))
+    outside = [pick for pick in picks if not 1 <= pick <= chain_numbers]
+    if outside:
+        why = f"{outside[0]} is not one of 1 to {chain_numbers}"
+        raise Refusal("E-PICKS", why=why, spots=_listed(spots))
+
+
+def require_stake(stake: int, limits: Limits) -> None:
+    """Refuse E-STAKE where a stake is outside of the bounds or off the step."""
+    if not limits.stake_min <= stake <= limits.stake_max or stake % limits.stake_step:
+        raise Refusal(
+            "E-STAKE",
+            least=limits.stake_min,
+            most=limits.stake_max,
+            step=limits.stake_step,
+            stake=stake,
+        )
+
+
+def require_terms(chain: NewChain, paytable: Paytable, limits: Limits, band: Band) -> None:
+    """Refuse E-GAME-TERMS, E-PAYTABLE where no round may be played on these terms."""
+    problem = terms_problem(chain, paytable, limits)
+    if problem is not None:
+        raise Refusal("E-GAME-TERMS", why=problem)
+    off_step = step_problem(paytable, limits.stake_step)
+    if off_step is not None:
+        raise Refusal("E-PAYTABLE", why=f"a prize of {off_step} spots is not whole on the step")
+    off_band = rtp_problem(
+        paytable, band.lowest, band.highest, numbers=chain.numbers, drawn=chain.drawn
+    )
+    if off_band is not None:
+        raise Refusal("E-PAYTABLE", why=f"the return of {off_band} spots is outside of the band")
+
+
+def terms_problem(chain: NewChain, paytable: Paytable, limits: Limits) -> str | None:
+    """Say in words why no round may be played on these terms, if so."""
+    possible = {
+        "an interval lies between 2 and 60 seconds": (
+            SHORTEST_INTERVAL <= chain.interval_ms <= LONGEST_INTERVAL
+        ),
+        "a round is open for some time before it locks": 0 <= chain.lead_ms < chain.interval_ms,
+        "a guard is not negative and shorter than a minute": 0 <= chain.guard_ms <= LONGEST_GUARD,
+        "a ticket has room for 80 numbers, of which some are drawn": (
+            1 <= chain.drawn <= chain.numbers <= MOST_NUMBERS
+        ),
+        "spots have their prizes in the paytable": (
+            0 < len(limits.spots) == len(set(limits.spots))
+            and set(limits.spots) <= paytable.spots.keys()
+        ),
+        "no more spots than numbers are drawn": max(limits.spots, default=0) <= chain.drawn,
+        "stakes go from a positive minimum to a maximum, both on the step": (
+            0 < limits.stake_min <= limits.stake_max
+            and limits.stake_step > 0
+            and limits.stake_min % limits.stake_step == limits.stake_max % limits.stake_step == 0
+        ),
+        "a ticket wins at most what its round pays at most": (
+            0 < limits.max_win <= limits.round_limit <= LARGEST_AMOUNT
+        ),
+        "every prize can be counted in 64 bits": all(
+            limits.stake_max * each.units < LARGEST_NUMBER
+            for row in paytable.multipliers.values()
+            for each in row
+        ),
+    }
+    return next((problem for problem, good in possible.items() if not good), None)
+
+
+def _listed(spots: Sequence[int]) -> str:
+    return ", ".join(map(str, sorted(spots)))
+
+
+def write_picks(mask: int) -> str:
+    """Write a mask of numbers, the sum of 2**(p-1), as the database's 80 bits."""
+    return f"{mask:080b}"
+
+
+def read_picks(bits: bytes) -> tuple[int, ...]:
+    """Read the numbers of the database's 80 bits."""
+    mask = int.from_bytes(bits, "big")
+    return tuple(number for number in range(1, MOST_NUMBERS + 1) if mask >> number - 1 & 1)

@@ -1,0 +1,71 @@
+"""Give a ticket back before its round opens."""
+
+from dataclasses import dataclass
+
+from rooms.contexts.keno.api import TicketView
+from rooms.contexts.keno.queries import KenoQueries
+from rooms.contexts.keno.service.schedules import Schedules
+from rooms.contexts.keno.service.stakes import Stakes, stake_shard
+from rooms.contexts.keno.storage.games import BankrollStorage, Game
+from rooms.contexts.keno.storage.tickets import Sold, Ticket, TicketStorage
+from rooms.contexts.ledger.api import Ledger, Movement
+from rooms.kernel.ids import PlayerId, TicketId
+from rooms.kernel.refusal import Refusal
+from rooms.kernel.time import from_millis, to_millis
+from rooms.platform.database import Database, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """Gives stakes back to players who changed their mind in time."""
+
+    database: Database
+    schedules: Schedules
+    tickets: TicketStorage
+    bankrolls: BankrollStorage
+    queries: KenoQueries
+    ledger: Ledger
+    stakes: Stakes
+
+    async def cancel(self, ticket: TicketId, player: PlayerId) -> TicketView:
+        """Cancel a ticket whose round has not opened; once it is cancelled, say so again."""
+        async with self.database.transaction() as tx:
+            found = await self._own(tx, ticket, player)
+            # The round's lock keeps two who cancel the same ticket apart: it is looked at again.
+            (standing,) = await self.schedules.games.join_lines(tx, [found.game])
+            schedule = (await self.schedules.of(tx, [standing]))[found.game]
+            terms = schedule.of(found.number)
+            assert terms is not None, "a ticket's round has terms"
+            limit = terms.limits.round_limit
+            _, at = await self.tickets.lock_rounds(tx, {(found.game, found.number): limit})
+            found = await self._own(tx, ticket, player)
+            if found.refunded is None:
+                opens_at = terms.chain.slot(found.number)
+                if to_millis(at) >= opens_at:
+                    raise Refusal("E-TICKET-LATE", ticket=ticket, opens_at=from_millis(opens_at))
+                game = (await self.schedules.numbered(tx, [found.game]))[found.game]
+                top = terms.top_prize(len(found.picks), found.stake)
+                await self.tickets.add_refund(tx, found, "CANCELLED", at)
+                await self._give_back(tx, found, game, top)
+            return await self.queries.ticket(tx, ticket, player)
+
+    async def _own(self, tx: Tx, ticket: TicketId, player: PlayerId) -> Ticket:
+        found = await self.tickets.ticket(tx, ticket)
+        if found is None or found.player != player:
+            raise Refusal("E-TICKET-UNKNOWN", ticket=ticket)
+        return found
+
+    async def _give_back(self, tx: Tx, ticket: Ticket, game: Game, top: int) -> None:
+        shard = await self.stakes.shard(game.asset, stake_shard(ticket.account))
+        ref = f"ticket:{ticket.id}"
+        await self.ledger.post(
+            tx,
+            f"cancel:{ticket.id}",
+            [
+                Movement(shard, -ticket.stake, "refund", ref),
+                Movement(ticket.account, ticket.stake, "refund", ref),
+            ],
+        )
+        change = Sold(-1, -ticket.stake, -top)
+        await self.tickets.add_sold(tx, {(ticket.game, ticket.number): change})
+        await self.bankrolls.change(tx, {(game.operator, game.asset): (0, -top)})

@@ -1,0 +1,1 @@
+"""Keno as rows: a file for each group of tables."""

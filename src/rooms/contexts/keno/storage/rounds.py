@@ -1,0 +1,233 @@
+"""What the clock does to rounds, as rows: locked, skipped, drawn, void."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final, NamedTuple
+
+from rooms.kernel.ids import GameId
+from rooms.kernel.time import Instant
+from rooms.platform.database import Tx, array
+
+# A game's pointers go over what lies behind them without a gap.
+ADVANCE: Final = """
+    UPDATE keno.games AS game
+    SET drawn_to = drawn.upto,
+        settled_to = coalesce((
+            SELECT min(result.number) - 1 FROM keno.results AS result
+            WHERE result.game_id = game.id AND result.tickets > 0
+              AND result.number > game.settled_to AND result.number <= drawn.upto
+              AND NOT EXISTS (SELECT FROM keno.settlements AS settlement
+                              WHERE settlement.game_id = game.id
+                                AND settlement.number = result.number)
+        ), drawn.upto)
+    FROM keno.games AS before
+    CROSS JOIN LATERAL (
+        SELECT coalesce((
+            SELECT min(locked.round) - 1
+            FROM generate_series(before.drawn_to + 1, before.locked_to) AS locked (round)
+            WHERE NOT EXISTS (SELECT FROM keno.results AS result
+                              WHERE result.game_id = before.id AND result.number = locked.round)
+        ), before.locked_to) AS upto
+    ) AS drawn
+    WHERE game.id = before.id AND before.id = ANY ($1::text::integer[])
+"""
+
+
+class LockedRound(NamedTuple):
+    """A round that is locked and has no result: what was sold of it."""
+
+    game: GameId
+    number: int
+    tickets: int
+    handle: int
+
+
+class Skip(NamedTuple):
+    """A range of rounds."""
+
+    game: GameId
+    first: int
+    last: int
+
+
+class Drawn(NamedTuple):
+    """A drawn round in the order of the insert's arrays; bytes in the database's hex."""
+
+    game: GameId
+    number: int
+    server_seed: str
+    beacon_round: int | None
+    signature: str | None
+    draw: str
+    tickets: int
+    handle: int
+
+
+class Voided(NamedTuple):
+    """A round that will have no draw; its tickets are refunded."""
+
+    game: GameId
+    number: int
+    server_seed: str
+    beacon_round: int | None
+    tickets: int
+    handle: int
+    reason: str
+
+
+class RoundStorage:
+    """Results are inserted and never changed."""
+
+    async def due(self, tx: Tx, shard: int, shards: int, most: int) -> list[GameId]:
+        """Give games whose next round's lock time has come."""
+        rows = await tx.fetch(
+            "SELECT id FROM keno.games WHERE locks_next <= clock_timestamp() "
+            "AND status <> 'PAUSED' AND id % $2 = $1 ORDER BY locks_next, id LIMIT $3",
+            shard,
+            shards,
+            most,
+        )
+        return [GameId(row[0]) for row in rows]
+
+    async def next_lock(self, tx: Tx, shard: int, shards: int) -> float | None:
+        """Give the seconds until the next round of any game locks, None where none will."""
+        seconds = await tx.value(
+            "SELECT extract(epoch FROM min(locks_next) - clock_timestamp()) FROM keno.games "
+            "WHERE status <> 'PAUSED' AND id % $2 = $1",
+            shard,
+            shards,
+        )
+        return None if seconds is None else float(seconds)
+
+    async def lock(self, tx: Tx, locked: Sequence[tuple[GameId, int, Instant]]) -> None:
+        """Lock rounds of games up to the one given; the next locks at the time given."""
+        games, upto, following = zip(*locked, strict=True)
+        await tx.execute(
+            """
+            UPDATE keno.games AS game SET locked_to = now.locked_to, locks_next = now.locks_next
+            FROM unnest($1::text::integer[], $2::text::bigint[], $3::timestamptz[])
+              AS now (id, locked_to, locks_next)
+            WHERE game.id = now.id
+            """,
+            array(games),
+            array(upto),
+            list(following),
+        )
+
+    async def skip(self, tx: Tx, ranges: Sequence[Skip], reason: str, at: Instant) -> list[Skip]:
+        """Skip the rounds of these ranges that nobody has a ticket for; give which they are."""
+        rows = await tx.fetch(
+            """
+            WITH skipped AS (
+                INSERT INTO keno.results (game_id, number, fate, tickets, handle, reason, at)
+                SELECT missed.game_id, empty.number, 'SKIPPED', 0, 0, $4, $5
+                FROM unnest($1::text::integer[], $2::text::bigint[], $3::text::bigint[])
+                  AS missed (game_id, first, last),
+                LATERAL generate_series(first, last) AS empty (number)
+                WHERE NOT EXISTS (
+                    SELECT FROM keno.rounds AS round
+                    WHERE round.game_id = missed.game_id AND round.number = empty.number
+                      AND round.tickets > 0)
+                RETURNING game_id, number
+            )
+            SELECT game_id, min(number), max(number)
+            FROM (SELECT game_id, number,
+                         number - row_number() OVER (PARTITION BY game_id ORDER BY number) AS run
+                  FROM skipped) AS numbered
+            GROUP BY game_id, run ORDER BY game_id, min(number)
+            """,
+            *map(array, zip(*ranges, strict=True)),
+            reason,
+            at,
+        )
+        return [Skip(GameId(row[0]), row[1], row[2]) for row in rows]
+
+    async def advance(self, tx: Tx, games: Collection[GameId]) -> None:
+        """Move the games' pointers over the rounds that are drawn, and those that are paid."""
+        await tx.execute(ADVANCE, array(sorted(games)))
+
+    async def behind(self, tx: Tx, shard: int, shards: int) -> tuple[list[GameId], list[GameId]]:
+        """Give the games with rounds that are locked and not drawn, and with some not paid."""
+        rows = await tx.fetch(
+            "SELECT id, drawn_to < locked_to, settled_to < drawn_to FROM keno.games "
+            "WHERE settled_to < locked_to AND id % $2 = $1 ORDER BY id",
+            shard,
+            shards,
+        )
+        undrawn = [GameId(row[0]) for row in rows if row[1]]
+        return undrawn, [GameId(row[0]) for row in rows if row[2]]
+
+    async def undrawn(self, tx: Tx, ranges: Sequence[Skip], most: int) -> list[LockedRound]:
+        """Give the rounds of these ranges that have no result yet, the oldest of each first."""
+        rows = await tx.fetch(
+            """
+            SELECT pending.game_id, locked.number, coalesce(round.tickets, 0),
+                   coalesce(round.handle, 0)
+            FROM unnest($1::text::integer[], $2::text::bigint[], $3::text::bigint[])
+              AS pending (game_id, first, last)
+            CROSS JOIN LATERAL generate_series(first, last) AS locked (number)
+            LEFT JOIN keno.rounds AS round
+              ON round.game_id = pending.game_id AND round.number = locked.number
+            WHERE NOT EXISTS (SELECT FROM keno.results AS result
+                              WHERE result.game_id = pending.game_id
+                                AND result.number = locked.number)
+            ORDER BY locked.number - pending.first, pending.game_id
+            LIMIT $4
+            """,
+            *map(array, zip(*ranges, strict=True)),
+            most,
+        )
+        return [LockedRound(GameId(row[0]), *row[1:]) for row in rows]
+
+    async def add_drawn(self, tx: Tx, drawn: Sequence[Drawn], at: Instant) -> None:
+        await tx.execute(
+            """
+            INSERT INTO keno.results
+                (game_id, number, fate, server_seed, beacon_round, signature, draw, tickets, handle,
+                 at)
+            SELECT game_id, number, 'DRAWN', server_seed, beacon_round, signature, draw, tickets,
+                   handle, $1
+            FROM unnest($2::text::integer[], $3::text::bigint[], $4::text::bytea[],
+                        $5::text::bigint[], $6::text::bytea[], $7::text::bytea[],
+                        $8::text::integer[], $9::text::bigint[])
+              AS drawn (game_id, number, server_seed, beacon_round, signature, draw, tickets,
+                        handle)
+            """,
+            at,
+            *map(array, zip(*drawn, strict=True)),
+        )
+
+    async def add_voided(self, tx: Tx, voided: Sequence[Voided], at: Instant) -> None:
+        await tx.execute(
+            """
+            INSERT INTO keno.results
+                (game_id, number, fate, server_seed, beacon_round, tickets, handle, reason, at)
+            SELECT game_id, number, 'VOID', server_seed, beacon_round, tickets, handle, reason, $1
+            FROM unnest($2::text::integer[], $3::text::bigint[], $4::text::bytea[],
+                        $5::text::bigint[], $6::text::integer[], $7::text::bigint[],
+                        $8::text::text[])
+              AS voided (game_id, number, server_seed, beacon_round, tickets, handle, reason)
+            """,
+            at,
+            *map(array, zip(*voided, strict=True)),
+        )
+
+    async def locked_to(self, tx: Tx, names: Collection[str]) -> dict[str, int]:
+        """Give, per game, the highest round that is locked with all before it."""
+        rows = await tx.fetch(
+            "SELECT game, locked_to FROM keno.games WHERE game = ANY ($1)", list(names)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def drained(self, tx: Tx) -> list[GameId]:
+        """Give draining games that have no ticket left whose round is not paid."""
+        rows: list[Any] = await tx.fetch(
+            """
+            SELECT game.id FROM keno.games AS game
+            WHERE game.status = 'DRAINING' AND NOT EXISTS (
+                SELECT FROM keno.rounds AS round
+                WHERE round.game_id = game.id AND round.number > game.settled_to
+                  AND round.tickets > 0)
+            ORDER BY game.id
+            """
+        )
+        return [GameId(row[0]) for row in rows]

@@ -1,0 +1,202 @@
+"""Tickets, and what is sold of a round, as rows."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rooms.contexts.keno.api import Purchase
+from rooms.contexts.keno.domain import read_picks
+from rooms.kernel.ids import AccountId, GameId, PlayerId, TicketId
+from rooms.kernel.money import Asset
+from rooms.kernel.time import Instant
+from rooms.platform.database import Row, Tx, array
+
+RoundKey = tuple[GameId, int]
+
+
+class NewPurchase(NamedTuple):
+    """A purchase in the order of the insert's arrays: a ticket for each of its rounds."""
+
+    first_ticket: TicketId
+    game: GameId
+    first_round: int
+    rounds: int
+    player: PlayerId
+    account: AccountId
+    stake: int
+    spots: int
+    quick: bool
+    picks: str
+    key: str
+
+
+class Sold(NamedTuple):
+    """By how much a batch, or a cancelled ticket, changes what is sold of a round."""
+
+    tickets: int
+    handle: int
+    exposure: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPurchase:
+    """A purchase that was accepted before, with its key."""
+
+    player: PlayerId
+    key: str
+    quick: bool
+    purchase: Purchase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A ticket as it was sold; ``refunded`` says why its stake went back, if it did."""
+
+    id: TicketId
+    game: GameId
+    number: int
+    player: PlayerId
+    account: AccountId
+    stake: int
+    picks: tuple[int, ...]
+    accepted_at: Instant
+    refunded: str | None
+
+
+class TicketStorage:
+    """Tickets are inserted and read, never changed."""
+
+    async def lock_rounds(
+        self, tx: Tx, rounds: Mapping[RoundKey, int]
+    ) -> tuple[dict[RoundKey, int], Instant]:
+        """Lock rounds, given with their limits; give their exposure, and the time after."""
+        keys = sorted(rounds)
+        rows = await tx.fetch(
+            "SELECT game_id, number, exposure, at FROM keno.lock_rounds("
+            "$1::text::integer[], $2::text::bigint[], $3::text::bigint[])",
+            array([game for game, _ in keys]),
+            array([number for _, number in keys]),
+            array([rounds[key] for key in keys]),
+        )
+        return {(GameId(row[0]), row[1]): row[2] for row in rows}, rows[0][3]
+
+    async def new_purchases(self, tx: Tx, count: int) -> list[TicketId]:
+        """Give the numbers of so many purchases' first tickets, rising."""
+        rows = await tx.fetch(
+            "SELECT nextval('keno.purchases') AS id FROM generate_series(1, $1) ORDER BY id", count
+        )
+        return [TicketId(row[0]) for row in rows]
+
+    async def add(self, tx: Tx, purchases: Sequence[NewPurchase], accepted_at: Instant) -> int:
+        """Insert the tickets; give how many. One with a key that is known already is left out."""
+        return await tx.execute(
+            """
+            INSERT INTO keno.tickets
+                (id, game_id, number, player_id, account_id, stake, spots, quick, picks,
+                 accepted_at, rounds, key)
+            SELECT first_ticket + ahead, game_id, first_round + ahead, player_id, account_id,
+                   stake, spots, quick, picks, $1,
+                   CASE WHEN ahead = 0 THEN rounds END, CASE WHEN ahead = 0 THEN key END
+            FROM unnest($2::text::bigint[], $3::text::integer[], $4::text::bigint[],
+                        $5::text::smallint[], $6::text::bigint[], $7::text::bigint[],
+                        $8::text::bigint[], $9::text::smallint[], $10::text::boolean[],
+                        $11::text::bit(80)[], $12::text::text[])
+              AS purchase (first_ticket, game_id, first_round, rounds, player_id, account_id,
+                           stake, spots, quick, picks, key),
+            LATERAL generate_series(0, rounds - 1) AS ahead
+            ORDER BY game_id, first_round + ahead
+            ON CONFLICT DO NOTHING
+            """,
+            accepted_at,
+            *map(array, zip(*purchases, strict=True)),
+        )
+
+    async def add_sold(self, tx: Tx, sold: Mapping[RoundKey, Sold]) -> None:
+        """Count what was sold into the rounds, which are locked."""
+        await tx.execute(
+            """
+            UPDATE keno.rounds AS round
+            SET tickets = round.tickets + sold.tickets, handle = round.handle + sold.handle,
+                exposure = round.exposure + sold.exposure
+            FROM unnest($1::text::integer[], $2::text::bigint[], $3::text::integer[],
+                        $4::text::bigint[], $5::text::bigint[])
+              AS sold (game_id, number, tickets, handle, exposure)
+            WHERE round.game_id = sold.game_id AND round.number = sold.number
+            """,
+            *map(array, zip(*((*key, *change) for key, change in sold.items()), strict=True)),
+        )
+
+    async def earlier(self, tx: Tx, keys: Collection[tuple[PlayerId, str]]) -> list[KnownPurchase]:
+        """Give the purchases that these keys were used for."""
+        rows = await tx.fetch(
+            """
+            SELECT ticket.id, game.game, game.asset, ticket.number, ticket.rounds,
+                   ticket.player_id, ticket.key, ticket.quick, ticket.stake, ticket.picks,
+                   ticket.accepted_at
+            FROM unnest($1::bigint[], $2::text[]) AS asked (player_id, key)
+            JOIN keno.tickets AS ticket USING (player_id, key)
+            JOIN keno.games AS game ON game.id = ticket.game_id
+            """,
+            [player for player, _ in keys],
+            [key for _, key in keys],
+        )
+        return [_known(row) for row in rows]
+
+    async def ticket(self, tx: Tx, ticket: TicketId) -> Ticket | None:
+        row = await tx.row(
+            """
+            SELECT ticket.id, ticket.game_id AS game, ticket.number, ticket.player_id AS player,
+                   ticket.account_id AS account, ticket.stake, ticket.picks, ticket.accepted_at,
+                   refund.reason AS refunded
+            FROM keno.tickets AS ticket
+            LEFT JOIN keno.refunds AS refund ON refund.ticket_id = ticket.id
+            WHERE ticket.id = $1
+            """,
+            ticket,
+        )
+        return None if row is None else Ticket(**{**row, "picks": read_picks(row["picks"].bytes)})
+
+    async def add_late(
+        self, tx: Tx, tickets: Collection[int], rounds: Collection[RoundKey], at: Instant
+    ) -> int:
+        """Note which of these tickets, of these rounds, were not in the log in time."""
+        return await tx.execute(
+            """
+            INSERT INTO keno.refunds (ticket_id, game_id, number, reason, at)
+            SELECT ticket.id, ticket.game_id, ticket.number, 'LATE_BINDING', $4
+            FROM keno.tickets AS ticket
+            JOIN unnest($2::text::integer[], $3::text::bigint[]) AS due (game_id, number)
+              ON due.game_id = ticket.game_id AND due.number = ticket.number
+            WHERE ticket.id = ANY ($1::text::bigint[])
+            ON CONFLICT DO NOTHING
+            """,
+            array(list(tickets)),
+            array([game for game, _ in rounds]),
+            array([number for _, number in rounds]),
+            at,
+        )
+
+    async def add_refund(self, tx: Tx, ticket: Ticket, reason: str, at: Instant) -> None:
+        await tx.execute(
+            "INSERT INTO keno.refunds (ticket_id, game_id, number, reason, at) "
+            "VALUES ($1, $2, $3, $4, $5)",
+            ticket.id,
+            ticket.game,
+            ticket.number,
+            reason,
+            at,
+        )
+
+
+def _known(row: Row) -> KnownPurchase:
+    purchase = Purchase(
+        first_ticket=TicketId(row["id"]),
+        game=row["game"],
+        first_round=row["number"],
+        rounds=row["rounds"],
+        picks=read_picks(row["picks"].bytes),
+        stake=row["stake"],
+        asset=Asset(row["asset"]),
+        accepted_at=row["accepted_at"],
+    )
+    return KnownPurchase(PlayerId(row["player_id"]), row["key"], row["quick"], purchase)

@@ -1,0 +1,4 @@
+from tests.houses import owner
+from tests.keno_houses import keno
+
+__all__ = ["keno", "owner"]

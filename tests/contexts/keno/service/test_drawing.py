@@ -1,0 +1,124 @@
+from datetime import timedelta
+
+from rooms.kernel.time import to_millis
+from rooms.platform.database import Database
+from rooms.proof.chain import walk
+from rooms.proof.draw import commit, draw
+from tests.hand_fairness import CHAIN
+from tests.keno_houses import DRAND, GAME, KenoHouse, wire_keno_house
+
+
+async def test_a_draw_is_the_public_function_of_seed_and_round(keno: KenoHouse) -> None:
+    await keno.open_game()
+    await keno.pass_rounds(1)
+
+    view = await keno.round(1)
+
+    assert view.server_seed is not None
+    seed = bytes.fromhex(view.server_seed)
+    assert view.draw == draw(seed, GAME, 1, "")
+    assert view.commit == commit(seed).hex()
+    assert walk(seed, view.link) == keno.seeds.chains[GAME][0][0].terminal
+    assert (view.beacon_round, view.entropy) == (None, "")
+
+
+async def test_a_commit_is_shown_120_rounds_ahead_and_the_seed_is_not(keno: KenoHouse) -> None:
+    await keno.open_game()
+
+    ahead = await keno.round(121)
+
+    assert ahead.commit is not None
+    assert (ahead.status, ahead.server_seed, ahead.draw) == ("OPEN", None, None)
+
+
+async def test_a_round_waits_for_the_beacon_of_its_schedule(keno: KenoHouse) -> None:
+    await keno.open_game(terms=DRAND)
+    ada = await keno.player()
+    bought = await keno.buy(ada)
+    keno.beacons.dead = True
+
+    await keno.pass_rounds(4)
+    assert (await keno.round(1)).status == "LOCKED"
+    assert (await keno.round(1)).server_seed is None
+    keno.beacons.dead = False
+    await keno.clock.tick()
+
+    drawn = await keno.round(1)
+    assert drawn.status == "SETTLED"
+    assert drawn.beacon_round == CHAIN.round_after(to_millis(drawn.locks_at), 2_000)
+    assert drawn.entropy is not None
+    assert drawn.server_seed is not None
+    assert drawn.draw == draw(bytes.fromhex(drawn.server_seed), GAME, 1, drawn.entropy)
+    assert (await keno.tickets(bought))[0].status in ("WON", "LOST")
+
+
+async def test_one_missing_beacon_holds_up_its_own_rounds_only(keno: KenoHouse) -> None:
+    await keno.open_game(terms=DRAND)
+    ada = await keno.player()
+    await keno.buy(ada, rounds=5)
+    keno.beacons.dead = True
+    await keno.pass_rounds(7)
+    missing = (await keno.round(3)).beacon_round
+    assert missing is not None
+    keno.beacons.missing.add(missing)
+    keno.beacons.dead = False
+
+    await keno.clock.tick()
+
+    assert (await keno.round(3)).status == "LOCKED"
+    assert (await keno.round(5)).status == "SETTLED"
+    await keno.books_are_right()
+
+
+async def test_a_round_whose_beacon_never_comes_is_void_and_every_stake_back(
+    database: Database, owner: Database
+) -> None:
+    keno = wire_keno_house(database, owner, grace=timedelta(seconds=30))
+    await keno.open_game(terms=DRAND)
+    ada = await keno.player()
+    before = await keno.house.balance(ada)
+    bought = await keno.buy(ada, stake=3_000_000)
+    keno.beacons.dead = True
+
+    await keno.pass_rounds(4)
+    assert (await keno.round(1)).status == "LOCKED"
+    await keno.pass_rounds(8)
+
+    view = await keno.round(1)
+    assert (view.status, view.reason, view.draw) == ("VOID", "ENTROPY_MISSING", None)
+    assert view.server_seed is not None
+    assert (view.paid, view.refunded) == (0, 3_000_000)
+    assert (await keno.tickets(bought))[0].status == "REFUNDED"
+    assert await keno.house.balance(ada) == before
+    async with database.snapshot() as tx:
+        fields = await tx.value(
+            "SELECT fields FROM fairness.pending WHERE kind = 'keno.void' ORDER BY id LIMIT 1"
+        )
+    assert fields == {
+        "game": GAME,
+        "round": 1,
+        "reason": "ENTROPY_MISSING",
+        "server_seed": view.server_seed,
+        "beacon_round": view.beacon_round,
+        "tickets": 1,
+        "refunded": "3000000",
+    }
+    await keno.books_are_right()
+
+
+async def test_a_void_round_is_not_drawn_again_when_its_beacon_comes(
+    database: Database, owner: Database
+) -> None:
+    keno = wire_keno_house(database, owner, grace=timedelta(seconds=5))
+    await keno.open_game(terms=DRAND)
+    ada = await keno.player()
+    await keno.buy(ada)
+    keno.beacons.dead = True
+    await keno.pass_rounds(6)
+    keno.beacons.dead = False
+
+    await keno.clock.tick()
+    await keno.clock.tick()
+
+    assert (await keno.round(1)).status == "VOID"
+    await keno.books_are_right()
