@@ -63,8 +63,8 @@ async def test_a_command_says_that_it_is_not_known_whether_it_took_effect(apart:
 async def test_a_bet_whose_answer_was_lost_is_answered_when_it_is_sent_again(apart: Apart) -> None:
     web, token = apart.web, await apart.web.token(fund=10 * ONE)
     room = (await web.room())["id"]
-    # Before the bet itself come the looks at whose token it is, who that is, and where stakes lie.
-    apart.wire.commits_until_cut = 4
+    # Before the bet itself comes the opening of the account where stakes lie.
+    apart.wire.commits_until_cut = 2
     is_problem(await web.bet(room, token, "YES", 4 * ONE, key="lost"), 503, "E-UNKNOWN")
     apart.wire.mend()
 

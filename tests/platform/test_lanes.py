@@ -138,3 +138,31 @@ async def test_a_batch_has_so_much_weight_and_one_request_at_least() -> None:
     await asyncio.gather(*(lanes.submit("one", each) for each in (4, 4, 4, 99, 10, 1)))
 
     assert batches == [[4, 4], [4], [99], [10], [1]]
+
+
+async def test_a_lane_that_was_ended_is_opened_anew_and_leaves_nobody_waiting() -> None:
+    tries = 0
+
+    async def work(batch: Sequence[int]) -> list[int]:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise asyncio.CancelledError
+        return [2 * each for each in batch]
+
+    ours = Lanes("test", work, at_once=1, most=1)
+    ended = await asyncio.gather(*(ours.submit(0, n) for n in range(3)), return_exceptions=True)
+
+    assert {type(each) for each in ended} == {asyncio.CancelledError}
+    assert await ours.submit(0, 4) == 8
+
+
+async def test_work_that_forgets_a_request_is_a_bug_that_each_is_told() -> None:
+    async def work(batch: Sequence[int]) -> list[int]:
+        return list(batch[:1]) if len(batch) > 1 or batch[0] == 3 else []
+
+    ours = Lanes("test", work, at_once=1)
+    told = await asyncio.gather(*(ours.submit(0, n) for n in (2, 3)), return_exceptions=True)
+
+    assert isinstance(told[0], AssertionError)
+    assert told[1] == 3

@@ -68,10 +68,15 @@ class Lanes(Generic[Request, Answer]):
     async def _drain(
         self, lane: Hashable, queue: "deque[tuple[Request, asyncio.Future[Answer]]]"
     ) -> None:
-        while queue:
-            async with self._turns:
-                await self._answer(self._next_batch(queue))
-        del self._queues[lane]
+        try:
+            while queue:
+                async with self._turns:
+                    await self._answer(self._next_batch(queue))
+        finally:
+            # Where the lane was ended, nobody is left waiting, and the next request opens it anew.
+            del self._queues[lane]
+            for _, future in queue:
+                future.cancel()
 
     def _next_batch(
         self, queue: "deque[tuple[Request, asyncio.Future[Answer]]]"
@@ -89,6 +94,7 @@ class Lanes(Generic[Request, Answer]):
         try:
             with span("batch", lane=self.name, size=len(batch)):
                 answers = await self.work([request for request, _ in batch])
+            assert len(answers) == len(batch), f"{len(answers)} answers for {len(batch)} requests"
         except Exception as problem:  # noqa: BLE001 - it is raised for who asked
             if len(batch) > 1 and not is_away(problem):
                 # One request of them meets a bug; alone, only that one is told so.
@@ -97,6 +103,10 @@ class Lanes(Generic[Request, Answer]):
                     await self._answer([each])
                 return
             answers = [problem] * len(batch)
+        except BaseException:
+            for _, future in batch:
+                future.cancel()
+            raise
         BATCH_SIZE.labels(self.name).observe(len(batch))
         BATCH_SECONDS.labels(self.name).observe(perf_counter() - begun)
         for (_, future), answer in zip(batch, answers, strict=True):

@@ -7,9 +7,16 @@ writes to connections that are gone. Not so here.
 
 from asyncio import TimerHandle, Transport
 from collections import deque
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from rooms.entrypoints.gateway.front import WHOLE, Headers
 
 LARGEST_HEAD: Final = 64 * 1024
 # Seconds from a request's first byte to its last, and from a connection to its first request.
@@ -91,6 +98,7 @@ class Wire(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        cast("dict[str, Any]", cycle.scope)[WHOLE] = partial(_answer_whole, cycle)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -122,6 +130,32 @@ class Wire(HttpToolsProtocol):
         if self._running is not None:
             _leave(self._running)
         self.transport.close()
+
+
+async def _answer_whole(
+    cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes
+) -> None:
+    """Send head and body by one write; the headers give the body's length.
+
+    It leaves the cycle as uvicorn's ``send`` does after both messages, at a third of the cost.
+    """
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    lines = [b"".join((name, b": ", value)) for name, value in (*cycle.default_headers, *headers)]
+    if not cycle.keep_alive:
+        lines.append(b"connection: close")
+    head = b"\r\n".join((STATUS_LINE[status][:-2], *lines, b"\r\n"))
+    if head.count(b"\n") != len(lines) + 2:
+        raise RuntimeError("a header breaks its line")
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
 
 
 def _leave(cycle: RequestResponseCycle) -> None:

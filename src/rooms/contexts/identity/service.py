@@ -34,7 +34,7 @@ class IdentityService:
         return await self._asked.submit("all", token_digest(token))
 
     async def _players(self, digests: Sequence[bytes]) -> list[PlayerId | None]:
-        async with self.database.transaction() as tx:
+        async with self.database.statement() as tx:
             known = await self.storage.players_by_token(tx, digests)
         return [known.get(digest) for digest in digests]
 

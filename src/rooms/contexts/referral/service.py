@@ -92,7 +92,7 @@ class ReferralService:
         return known if known is not None else await self._asked.submit("all", player)
 
     async def _members(self, players: Sequence[PlayerId]) -> list[Member]:
-        async with self.database.transaction() as tx:
+        async with self.database.statement() as tx:
             found = await self.storage.members(tx, players)
         members = {each.player_id: self._rewarded(each) for each in found}
         self._remembered.update(members)

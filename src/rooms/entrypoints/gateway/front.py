@@ -1,11 +1,11 @@
 """What stands before every route: how often one may ask, headers and counting of every answer."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
@@ -27,6 +27,13 @@ UNLESS_SAID: Final = (b"cache-control", b"no-store")
 OURS: Final = frozenset(name for name, _ in ALWAYS)
 # Who reads the first of two and who reads the last would see two different requests.
 ONCE: Final = frozenset({b"authorization", b"idempotency-key"})
+# Under this name the web server may leave in the scope how to send an answer as a whole: by its
+# status, its headers, which give the body's length, and its body.
+WHOLE: Final = "rooms.whole"
+Headers = Iterable[tuple[bytes, bytes]]
+SendWhole = Callable[[int, Headers, bytes], Awaitable[None]]
+# What only the server may handle that sends head and body apart.
+APART: Final = frozenset({b"connection", b"transfer-encoding"})
 UNLIMITED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST"})
 
@@ -82,8 +89,11 @@ def _too_often(limiter: Limiter, seconds: int) -> ProblemAnswer:
 def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:
     """Put the headers that every answer has on the answer that is sent, and count it."""
     begun = perf_counter()
+    at_once: SendWhole | None = cast("dict[str, Any]", scope).get(WHOLE)
+    held: HTTPResponseStartEvent | None = None
 
     async def sending(message: Message) -> None:
+        nonlocal held
         if message["type"] == "http.response.start":
             message["headers"] = _headed(message, request)
             # A path is counted by its pattern: what is not routed may be any text.
@@ -94,9 +104,23 @@ def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:
             seconds(perf_counter() - begun)
             traced.update_name(f"{method} {route}")
             traced.set_attribute("http.response.status_code", status)
+            if at_once is not None and _is_plain(message):
+                held = message
+                return
+        elif held is not None and message["type"] == "http.response.body":
+            head, held = held, None
+            if at_once is not None and not message["more_body"]:
+                await at_once(head["status"], head["headers"], message["body"])
+                return
+            await send(head)
         await send(message)
 
     return sending
+
+
+def _is_plain(message: HTTPResponseStartEvent) -> bool:
+    names = {name.lower() for name, _ in message["headers"]}
+    return b"content-length" in names and names.isdisjoint(APART)
 
 
 @cache

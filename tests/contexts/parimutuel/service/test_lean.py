@@ -1,12 +1,15 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from rooms.contexts.ledger.api import ROOM_POOLS
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.contexts.parimutuel.service.lean import Receipts
 from rooms.contexts.parimutuel.service.placing import Asked
 from rooms.kernel.ids import BetId, RoomId
 from rooms.kernel.money import SOL
+from rooms.kernel.refusal import Refusal
 from rooms.platform.clock import SystemClock
 from rooms.proof.pool import Side
 from tests.contexts.parimutuel.service.test_placing import asked
@@ -180,3 +183,23 @@ async def test_a_stake_out_of_bounds_is_not_plain(house: House) -> None:
 
     for stake in (0, LIMITS.stake_min - 1, LIMITS.stake_max + 1, 2**70):
         assert await place(house, await asked(house, room, alice, stake)) == [None]
+
+
+async def test_who_was_refused_or_sent_a_bet_again_is_looked_at_for_a_while(house: House) -> None:
+    (room, other), (bob,) = await open_rooms(house, 2), await bettors(house, 1)
+    alice, poor = await house.player(fund=10 * ONE), await house.player(fund=ONE)
+    for _ in range(2):
+        await house.bet(room, alice, Side.YES, ONE, key="twice")
+    with pytest.raises(Refusal, match="E-BAL-LOW"):
+        await house.bet(room, poor, Side.YES, 2 * ONE)
+    batch = [await asked(house, other, who) for who in (alice, poor, bob)]
+
+    assert [answer is not None for answer in await place(house, *batch)] == [False, False, True]
+
+
+async def test_rooms_that_are_not_there_are_not_remembered(house: House) -> None:
+    seen = house.rooms.betting.lean.seen
+
+    assert not any(seen.looks_open(RoomId(number)) for number in range(10**6, 10**6 + 100))
+
+    assert not seen._open

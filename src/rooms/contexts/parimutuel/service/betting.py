@@ -18,6 +18,7 @@ from rooms.contexts.parimutuel.settlement_storage import POOL_SHARDS, pool_shard
 from rooms.contexts.referral.api import Referral
 from rooms.kernel.ids import AccountId
 from rooms.kernel.money import SOL
+from rooms.kernel.refusal import Refusal
 from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Deadlock
 from rooms.platform.lanes import Lanes
@@ -59,10 +60,16 @@ class Betting:
         placed = await self._swift.submit(shard, asked)
         if placed is not None:
             return placed
-        answer = await self._looked_at.submit(shard, asked)
-        if isinstance(answer, Busy):
-            answer = await self._patient.submit((answer, shard), asked)
+        try:
+            answer = await self._looked_at.submit(shard, asked)
+            if isinstance(answer, Busy):
+                answer = await self._patient.submit((answer, shard), asked)
+        except Refusal:
+            self.lean.seen.doubt(asked.member.account_id)
+            raise
         assert isinstance(answer, Answered), f"{answer} is no answer to one who waits"
+        if answer.replayed:
+            self.lean.seen.doubt(asked.member.account_id)
         return answer
 
     async def _place_lean(self, batch: Sequence[Asked]) -> Sequence[Answered[BetReceipt] | None]:

@@ -59,7 +59,8 @@ class Lean:
         plain, payers = [], set()
         for n, (command, member) in enumerate(batch):
             account = member.account_id
-            if command.room in opened and least <= command.stake <= most and account not in payers:
+            fair = command.room in opened and least <= command.stake <= most
+            if fair and account not in payers and not self.seen.is_doubted(account):
                 payers.add(account)
                 plain.append(n)
         return plain

@@ -1,7 +1,6 @@
 """The face of parimutuel, put together from its use cases and its reading side."""
 
 import asyncio
-import hashlib
 import hmac
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
@@ -161,7 +160,7 @@ class RoomsService:
     def bet_ref(self, bet: BetId) -> str:
         """Give the opaque public reference of a bet (docs/spec/fairness.md, section 5)."""
         message = f"rooms/ref/1|bet|{bet}".encode()
-        return hmac.new(self.ref_key, message, hashlib.sha256).digest()[:16].hex()
+        return hmac.digest(self.ref_key, message, "sha256")[:16].hex()
 
     async def preview(self, room: RoomId) -> Preview:
         """Say what settling would do now, without doing it."""
