@@ -8,7 +8,7 @@ from typing import Any, Final
 
 # How many more objects were made than dropped before the youngest are looked through, and how
 # many such looks make one at the older.
-COLLECT_AFTER: Final = (20_000, 20, 50)
+COLLECT_AFTER: Final = (5_000, 20, 200)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:

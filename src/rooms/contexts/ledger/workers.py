@@ -17,7 +17,7 @@ log = structlog.get_logger()
 AT_A_LOOK: Final = 500
 LOOK_EVERY: Final = 1.0
 # Beside its own time a look rests this many times as long, so that bets have the database.
-REST: Final = 4
+REST: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
