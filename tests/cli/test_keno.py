@@ -14,8 +14,12 @@ VECTOR = json.loads(Path("docs/spec/vectors/paytable.json").read_text())
 
 
 def keno(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    return rooms("keno", *arguments)
+
+
+def rooms(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [sys.executable, "-m", "rooms", "keno", *arguments],
+        [sys.executable, "-m", "rooms", *arguments],
         env={**os.environ, "PYTHONPATH": "src"},
         capture_output=True,
         check=False,
@@ -96,3 +100,14 @@ def test_who_has_read_enough_of_an_endless_stream_may_hang_up() -> None:
 def test_a_seed_of_another_length_is_refused() -> None:
     assert keno("rng", "--bytes", "1", "--seed", "00").returncode == 2
     assert keno("rng", "--bytes", "1", "--seed", "nonsense").returncode == 2
+
+
+def test_a_game_that_there_is_not_has_no_statistics(tmp_path: Path) -> None:
+    folder = str(tmp_path / "data")
+    assert rooms("db", "migrate", "--data", folder).returncode == 0
+
+    done = keno("stats", "nowhere", "--data", folder, "--json")
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"E-GAME-UNKNOWN" in done.stderr
+    assert b"Next: " in done.stderr

@@ -1,9 +1,9 @@
-"""``rooms keno``: paytables and the words of draws."""
+"""``rooms keno``: paytables, the words of draws, and whether draws look like chance."""
 
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -14,15 +14,17 @@ from rich.console import Console
 
 from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, report, table
 from rooms.platform.problem import ExitCode, Problem
+from rooms.processes.office import ask_house
 from rooms.proof.chain import SEED_BYTES, link_hash
 from rooms.proof.draw import draw_blocks
+from rooms.proof.drawstats import SUSPICIOUS, judge
 from rooms.proof.fields import Malformed
 from rooms.proof.paytable import Paytable, parse_toml, worth, worth_json
 
 BLOCKS_OF_A_DRAW: Final = 3
 SHIPPED: Final = Path(__file__).parents[1] / "proof" / "paytables"
 
-app = typer.Typer(help="Keno: paytables, and the words of draws.", no_args_is_help=True)
+app = typer.Typer(help="Keno: paytables, draws, their words and statistics.", no_args_is_help=True)
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="A paytable in TOML; gentle, classic, bold are ours.")
@@ -77,6 +79,63 @@ def _show(console: Console, weighed: PaytableReport) -> None:
             "  ".join(odds or "never" for odds in each["odds"]),
         )
         for spots, each in weighed.spots.items()
+    ]
+    console.print(table(heads, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One test of draws; ``p`` is the chance of such a statistic where draws are fair."""
+
+    name: str
+    statistic: float
+    degrees: int
+    p: float
+    suspicious: bool
+
+
+@app.command()
+def stats(
+    game: Annotated[str, typer.Argument(help="The game's name, such as keno-main.")],
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="How many of its latest draws.")] = 20_000,
+    as_json: JsonOption = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Ask whether a game's draws look like chance: singles, pairs, gaps, order."""
+    found = ask_house(data, lambda house: house.keno.draws(game, rounds))
+    if not found.draws:
+        raise Problem(
+            f"{game} has no draws yet.",
+            exit_code=ExitCode.FAILED,
+            next_step="ask again once rounds have been drawn",
+        )
+    tests = [
+        Judged(each.name, each.statistic, each.degrees, each.p, each.p < SUSPICIOUS)
+        for each in judge(found.draws, numbers=found.numbers, drawn=found.drawn)
+    ]
+    told = {"game": game, "draws": len(found.draws), "tests": tests}
+    report(told, lambda console: _show_tests(console, len(found.draws), tests), as_json=as_json)
+    if any(each.suspicious for each in tests):
+        raise Problem(
+            "These draws do not look like chance.",
+            exit_code=ExitCode.PROBLEMS_FOUND,
+            next_step="rooms verify day on the days in question says whether each draw is true",
+        )
+
+
+def _show_tests(console: Console, draws: int, tests: Sequence[Judged]) -> None:
+    console.print(f"{draws:,} draws")
+    heads = ("test", "chi-square", "degrees", "p", "")
+    rows = [
+        (
+            each.name,
+            f"{each.statistic:.2f}",
+            str(each.degrees),
+            f"{each.p:.6f}",
+            "not by chance" if each.suspicious else "",
+        )
+        for each in tests
     ]
     console.print(table(heads, rows))
 

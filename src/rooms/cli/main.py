@@ -17,7 +17,7 @@ COMMANDS: Final = {
     "ledger": "check the books, explain an account",
     "room": "settle or void a room as staff",
     "staff": "make staff and their tokens",
-    "keno": "weigh paytables, stream the words of draws",
+    "keno": "weigh paytables, judge draws, stream their words",
     "verify": "check what the house published, without the house",
     "explain": "explain a code such as E-BET-LOCKED",
 }

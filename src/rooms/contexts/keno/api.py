@@ -169,6 +169,15 @@ class BankrollView:
     exposure: int
 
 
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Draws in the order of their rounds, each in drawn order, of ``drawn`` out of ``numbers``."""
+
+    numbers: int
+    drawn: int
+    draws: list[tuple[int, ...]]
+
+
 class Keno(Protocol):
     """Games, rounds, tickets. Refusals name their code; docs say what each means."""
 
@@ -273,6 +282,13 @@ class Keno(Protocol):
         self, money: Money, *, by: Administrator | None, key: CommandKey
     ) -> Answered[BankrollView]:
         """Put money into the house's bankroll, from outside. Refuses E-AMOUNT, E-KEY-REUSED."""
+        ...
+
+    async def draws(self, game: str, most: int) -> Draws:
+        """Give the latest draws on as many numbers as a game's newest terms have, so many at most.
+
+        Refuses E-GAME-UNKNOWN.
+        """
         ...
 
     async def bankrolls(self) -> list[BankrollView]:

@@ -116,6 +116,28 @@ class KenoQueries:
         )
         return [_ticket(row) for row in rows]
 
+    async def draws(
+        self, tx: Tx, game: GameId, most: int, *, numbers: int, drawn: int
+    ) -> list[tuple[int, ...]]:
+        """Give the latest draws on terms with so many numbers, in the order of their rounds."""
+        rows = await tx.fetch(
+            """
+            SELECT result.draw FROM keno.results AS result
+            JOIN LATERAL (
+                SELECT terms.numbers, terms.drawn FROM keno.terms AS terms
+                WHERE terms.game_id = result.game_id AND terms.first_round <= result.number
+                ORDER BY terms.first_round DESC LIMIT 1
+            ) AS terms ON terms.numbers = $3 AND terms.drawn = $4
+            WHERE result.game_id = $1 AND result.draw IS NOT NULL
+            ORDER BY result.number DESC LIMIT $2
+            """,
+            game,
+            most,
+            numbers,
+            drawn,
+        )
+        return [tuple(row["draw"]) for row in reversed(rows)]
+
     async def rounds(self, tx: Tx, game: GameId, numbers: Sequence[int]) -> Mapping[int, RoundRow]:
         """Give what is stored of rounds."""
         rows = await tx.fetch(

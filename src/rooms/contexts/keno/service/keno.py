@@ -9,6 +9,7 @@ from rooms.contexts.identity.api import Administrator
 from rooms.contexts.keno.api import (
     BankrollView,
     BuyTickets,
+    Draws,
     GameStatus,
     GameTerms,
     GameView,
@@ -158,6 +159,10 @@ class KenoService:
 
         async with self.database.transaction() as tx:
             return await once(tx, key, BankrollView, funded)
+
+    async def draws(self, game: str, most: int) -> Draws:
+        """Give a game's latest draws."""
+        return await self.showing.draws(game, most)
 
     async def bankrolls(self) -> list[BankrollView]:
         """List the bankrolls."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rooms.contexts.fairness.api import Fairness
-from rooms.contexts.keno.api import GameView, RoundStatus, RoundView
+from rooms.contexts.keno.api import Draws, GameView, RoundStatus, RoundView
 from rooms.contexts.keno.domain import Schedule, Terms
 from rooms.contexts.keno.queries import KenoQueries, RoundRow
 from rooms.contexts.keno.service.schedules import Schedules
@@ -86,6 +86,16 @@ class Showing:
             numbers = range(last, max(0, last - limit), -1)
             rows = await self.queries.rounds(tx, looked.game.id, numbers)
         return await self._views(looked, rows)
+
+    async def draws(self, name: str, most: int) -> Draws:
+        """Give a game's latest draws, of rounds on as many numbers as its newest terms have."""
+        async with self.database.snapshot() as tx:
+            (looked,) = await self.look(tx, [await self.schedules.one(tx, name)])
+            chain = looked.schedule.terms[-1].chain
+            found = await self.queries.draws(
+                tx, looked.game.id, most, numbers=chain.numbers, drawn=chain.drawn
+            )
+        return Draws(chain.numbers, chain.drawn, found)
 
     async def _views(self, looked: Looked, rows: Mapping[int, RoundRow]) -> list[RoundView]:
         if not rows:
