@@ -1,9 +1,12 @@
 import pytest
+from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from rooms.contexts.fairness.api import RoundOf
 from rooms.contexts.fairness.service.chains import Vault
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Duplicate
+from rooms.platform.metrics import REGISTRY
 from rooms.proof.chain import ChainTerms, SeedChain, last_seed, terms_json, walk
 from rooms.proof.draw import commit
 from tests.contexts.fairness.scene import GAME, MASTER, Scene, scene_over, wanted
@@ -164,10 +167,19 @@ def test_neither_the_vault_nor_the_service_shows_its_key() -> None:
     assert repr(MASTER) not in f"{vault!r} {vars(vault).keys()}"
 
 
-async def test_a_dump_of_the_database_has_no_secret(scene: Scene) -> None:
-    terms = await opened(scene)
-    scene.locks.to[GAME] = 5
-    await revealed(scene, 5)
+async def test_a_dump_of_the_database_the_log_and_the_metrics_have_no_secret(
+    scene: Scene, database: Database
+) -> None:
+    other = scene_over(database, key=bytes(32))
+    scene.locks.to[GAME] = other.locks.to[GAME] = 5
+    with capture_logs() as lines:
+        terms = await opened(scene)
+        await revealed(scene, 5)
+        for number in (6, 300):
+            with pytest.raises(AssertionError):
+                await revealed(scene, number)
+        with pytest.raises(Refusal):
+            await revealed(other, 5)
     chain = SeedChain.walked(last_seed(MASTER, GAME, 1), terms.length)
     secrets = [MASTER, last_seed(MASTER, GAME, 1), *(chain.seed(link) for link in range(6, 301))]
 
@@ -182,6 +194,10 @@ async def test_a_dump_of_the_database_has_no_secret(scene: Scene) -> None:
             for row in await tx.fetch(f"SELECT t::text AS line FROM {table['name']} AS t"):
                 dump += row["line"]
 
+    dump += repr(lines) + generate_latest(REGISTRY).decode()
+
+    assert "master key is not the one" in dump
+    assert "rooms_beacon_behind_seconds" in dump
     assert terms.terminal.hex() in dump
     assert commit(chain.seed(300)).hex() in dump
-    assert not [secret.hex() for secret in secrets if secret.hex() in dump]
+    assert not [secret for secret in secrets if secret.hex() in dump or repr(secret) in dump]
