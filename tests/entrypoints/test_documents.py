@@ -33,6 +33,9 @@ CONTRACT = {
     ("get", "/v1/keno/games/{game}/rounds"),
     ("get", "/v1/keno/games/{game}/rounds/{number}"),
     ("get", "/v1/keno/paytables/{digest}"),
+    ("get", "/v1/keno/games/{game}/rounds/{number}/proof"),
+    ("get", "/v1/keno/games/{game}/days/{day}"),
+    ("get", "/v1/keno/tickets/{ticket}/proof"),
     ("post", "/v1/keno/games/{game}/tickets"),
     ("get", "/v1/keno/tickets"),
     ("get", "/v1/keno/tickets/{ticket}"),
@@ -52,6 +55,7 @@ CONTRACT = {
 OWN = (
     *("/v1/bets", "/v1/wallet", "/v1/wallet/entries", "/v1/referrals"),
     *("/v1/keno/tickets", "/v1/keno/tickets/{ticket}"),
+    "/v1/keno/tickets/{ticket}/proof",
 )
 
 

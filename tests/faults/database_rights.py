@@ -37,6 +37,7 @@ APPENDED: Final = {
     "keno.refunds",
     "keno.results",
     "keno.settlements",
+    "keno.skips",
     "keno.terms",
     "keno.tickets",
     "oracle.observations",

@@ -14,6 +14,7 @@ from rooms.platform.database import Tx
 from rooms.proof.beacon import Beacon, DrandChain
 from rooms.proof.chain import ChainTerms
 from rooms.proof.checkpoint import NoteKey, with_signatures
+from rooms.proof.leaves import LeafProof
 from rooms.proof.tiles import TileName
 
 # Rung on the doorbell when a new beacon is known: rounds that waited for it can be drawn.
@@ -123,6 +124,14 @@ class Log(Recorder, Protocol):
 
     async def binding(self, kind: Accepted, number: int, at: Instant) -> Binding | None:
         """Show an accepted row in the log by its id and ``accepted_at``; None while it waits."""
+        ...
+
+    async def leaf_of(self, kind: RecordKind, fields: Mapping[str, Any]) -> LeafProof | None:
+        """Prove the first record of this kind that has these fields; None while it waits."""
+        ...
+
+    async def leaf_at(self, index: int) -> LeafProof:
+        """Prove a leaf under the first head that covers it. Refuses E-LOG-RANGE."""
         ...
 
     async def keys(self) -> PublicKeys:

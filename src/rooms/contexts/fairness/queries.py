@@ -1,9 +1,9 @@
 """What the log shows: heads, entries, tiles."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from rooms.contexts.fairness.api import Accepted, Head
+from rooms.contexts.fairness.api import Accepted, Head, RecordKind
 from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
 from rooms.proof.tiles import WIDTH, split_hashes
@@ -72,6 +72,21 @@ class LogQueries:
             WIDTH,
         )
         return [row["root"] for row in rows]
+
+    async def records(
+        self, tx: Tx, kind: RecordKind, fields: Mapping[str, Any]
+    ) -> list[tuple[int, Mapping[str, Any]]]:
+        """Give the records of a kind that contain these fields and are in the log, oldest first."""
+        rows = await tx.fetch(
+            """
+            SELECT leaf, fields FROM fairness.pending
+            JOIN fairness.sequenced ON pending_id = pending.id
+            WHERE kind = $1 AND kind LIKE 'keno.%' AND fields @> $2 ORDER BY leaf LIMIT 100
+            """,
+            kind,
+            fields,
+        )
+        return [(row["leaf"], row["fields"]) for row in rows]
 
     async def batch_of(
         self, tx: Tx, kind: Accepted, number: int, at: Instant

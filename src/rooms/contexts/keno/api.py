@@ -1,7 +1,8 @@
 """The face of keno: games, rounds, tickets."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -230,6 +231,24 @@ class Keno(Protocol):
 
     async def rounds(self, game: str, before: int | None, limit: int) -> list[RoundView]:
         """List a game's rounds, newest first: from the current one, or before the one given."""
+        ...
+
+    async def round_proof(self, game: str, number: int) -> dict[str, Any]:
+        """Give the file of ``rooms verify round`` (docs/spec/verification.md).
+
+        Refuses E-GAME-UNKNOWN, E-ROUND-UNKNOWN, E-PROOF-WAITS.
+        """
+        ...
+
+    async def ticket_proof(self, ticket: TicketId, owner: PlayerId | None) -> dict[str, Any]:
+        """Give the file of ``rooms verify ticket``. Refuses E-TICKET-UNKNOWN, E-PROOF-WAITS."""
+        ...
+
+    def day_file(self, game: str, day: date) -> AsyncIterator[bytes]:
+        """Stream the file of ``rooms verify day``, some lines at a time; days are UTC.
+
+        Refuses E-GAME-UNKNOWN, E-DAY-UNKNOWN, E-PROOF-WAITS.
+        """
         ...
 
     async def paytable(self, digest: str) -> dict[str, list[str]]:

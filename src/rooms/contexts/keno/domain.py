@@ -147,6 +147,14 @@ class Schedule:
             found = max(found, min(end, opened))
         return found
 
+    def between(self, start: int, end: int) -> tuple[int, int]:
+        """Give the first and last round that open from ``start`` on and before ``end``."""
+        return self.opened_at(start - 1) + 1, self.opened_at(end - 1)
+
+    def of_rounds(self, first: int, last: int) -> list[Terms]:
+        """Give the terms of rounds ``first`` to ``last``, in their order."""
+        return [each for each, _ in self._pieces(first) if each.chain.first_round <= last]
+
     def shown_to(self, now: int, ahead: int) -> int:
         """Give the last round whose commit is shown: so many ahead of the one that is open."""
         return min(self.opened_at(now) + ahead, self.last_round)

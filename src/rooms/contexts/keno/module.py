@@ -8,12 +8,14 @@ from rooms.contexts.fairness.api import EntrySource, Fairness, Locked
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.keno.api import Keno
 from rooms.contexts.keno.domain import Rules
-from rooms.contexts.keno.queries import KenoQueries, TicketEntries, read_rounds
+from rooms.contexts.keno.queries.proofs import ProofQueries, TicketEntries
+from rooms.contexts.keno.queries.views import KenoQueries, read_rounds
 from rooms.contexts.keno.service.cancelling import Cancelling
 from rooms.contexts.keno.service.drawing import Drawing
 from rooms.contexts.keno.service.games import Games
 from rooms.contexts.keno.service.keno import KenoService
 from rooms.contexts.keno.service.locking import Locking
+from rooms.contexts.keno.service.proving import Proving
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.service.selling import Selling
 from rooms.contexts.keno.service.settling import Settling
@@ -134,6 +136,7 @@ def _face(
 ) -> KenoService:
     schedules, bankrolls, fair = making.schedules, making.bankrolls, near.fairness
     tickets, queries = TicketStorage(), KenoQueries()
+    showing = Showing(database, schedules, queries, fair, making.rules.ahead)
     return KenoService(
         database=database,
         selling=Selling(database, schedules, tickets, bankrolls, near.ledger, fair, stakes),
@@ -141,7 +144,8 @@ def _face(
             database, schedules, tickets, bankrolls, queries, near.ledger, stakes
         ),
         making=making,
-        showing=Showing(database, schedules, queries, fair, making.rules.ahead),
+        showing=showing,
+        proving=Proving(database, showing, ProofQueries(), fair, ref_key),
         queries=queries,
         ref_key=ref_key,
     )

@@ -197,14 +197,22 @@ async def own_tickets(request: Call) -> Response[bytes]:
 )
 async def ticket(request: Call, ticket: FromPath[str]) -> Response[bytes]:
     """Show a ticket by its reference, or to its owner."""
+    number, owner = await whose(request, ticket)
+    keno = gateway_of(request).keno
+    return answer(ticket_json(await keno.ticket(number, owner), keno))
+
+
+async def whose(request: Call, ticket: str) -> tuple[TicketId, PlayerId | None]:
+    """Say which ticket is asked for, and whose it has to be: nobody's who knows its reference."""
     query = read_query(request, kenomessages.TicketQuery)
-    number, keno = ticket_id(ticket), gateway_of(request).keno
+    number = ticket_id(ticket)
     if query.ref is None:
-        return answer(ticket_json(await keno.ticket(number, await player_of(request)), keno))
+        return number, await player_of(request)
     # A reference that is wrong is answered as a ticket that is not there.
-    if not hmac.compare_digest(query.ref.encode(), keno.ticket_ref(number).encode()):
+    right = gateway_of(request).keno.ticket_ref(number)
+    if not hmac.compare_digest(query.ref.encode(), right.encode()):
         raise Refusal("E-TICKET-UNKNOWN", ticket=number)
-    return answer(ticket_json(await keno.ticket(number, None), keno))
+    return number, None
 
 
 @delete(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from rooms.contexts.fairness.api import (
     Accepted,
@@ -10,6 +10,7 @@ from rooms.contexts.fairness.api import (
     EntrySource,
     Head,
     PublicKeys,
+    RecordKind,
 )
 from rooms.contexts.fairness.domain import LogKeys
 from rooms.contexts.fairness.queries import LogQueries
@@ -20,6 +21,7 @@ from rooms.kernel.time import Instant
 from rooms.platform.database import Database, Tx
 from rooms.proof.checkpoint import NoteKey, cosigned_at, parse_note
 from rooms.proof.fields import Malformed
+from rooms.proof.leaves import LeafProof
 from rooms.proof.merkle import Node, Tree, consistency_nodes, inclusion_nodes
 from rooms.proof.tiles import TileName, entry_bundle, hash_of, tile_of, width_of
 
@@ -69,6 +71,29 @@ class LogService(Recording):
             entries += await self.sources[of_kind].entries(tx, ids)
         assert place is not None
         return entries, place
+
+    async def leaf_of(self, kind: RecordKind, fields: Mapping[str, Any]) -> LeafProof | None:
+        """Prove the first record of this kind that has these fields."""
+        async with self.database.snapshot() as tx:
+            found = await self.queries.records(tx, kind, fields)
+            # What the database calls contained may have more in it: a longer list, for one.
+            same = [
+                leaf for leaf, record in found if all(record[k] == v for k, v in fields.items())
+            ]
+            return await self._proof(tx, same[0]) if same else None
+
+    async def leaf_at(self, index: int) -> LeafProof:
+        """Prove a leaf under the first head that covers it."""
+        async with self.database.snapshot() as tx:
+            return await self._proof(tx, index)
+
+    async def _proof(self, tx: Tx, index: int) -> LeafProof:
+        head = await self.queries.head_over(tx, index)
+        if head is None or index < 0:
+            raise Refusal("E-LOG-RANGE", size=(await self._head(tx)).size)
+        (entry,) = await self.queries.entries(tx, index, 1)
+        path = await self._hashes(tx, inclusion_nodes(index, head.size))
+        return LeafProof(entry, index, tuple(path), head.note)
 
     async def keys(self) -> PublicKeys:
         """Give the public keys."""

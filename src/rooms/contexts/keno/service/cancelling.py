@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rooms.contexts.keno.api import TicketView
-from rooms.contexts.keno.queries import KenoQueries
+from rooms.contexts.keno.queries.views import KenoQueries
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.service.stakes import Stakes, stake_shard
 from rooms.contexts.keno.storage.games import BankrollStorage, Game

@@ -1,8 +1,8 @@
 """The face of keno, put together from its use cases and its reading side."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from rooms.contexts.identity.api import Administrator
@@ -17,9 +17,10 @@ from rooms.contexts.keno.api import (
     RoundView,
     TicketView,
 )
-from rooms.contexts.keno.queries import KenoQueries
+from rooms.contexts.keno.queries.views import KenoQueries
 from rooms.contexts.keno.service.cancelling import Cancelling
 from rooms.contexts.keno.service.games import Games
+from rooms.contexts.keno.service.proving import Proving
 from rooms.contexts.keno.service.selling import Selling
 from rooms.contexts.keno.service.showing import Showing
 from rooms.contexts.keno.storage.games import Game
@@ -39,6 +40,7 @@ class KenoService:
     cancelling: Cancelling
     making: Games
     showing: Showing
+    proving: Proving
     queries: KenoQueries
     ref_key: bytes = field(repr=False)
 
@@ -91,6 +93,18 @@ class KenoService:
     async def rounds(self, game: str, before: int | None, limit: int) -> list[RoundView]:
         """List a game's rounds, newest first."""
         return await self.showing.rounds(game, before, limit)
+
+    async def round_proof(self, game: str, number: int) -> dict[str, Any]:
+        """Give the file of ``rooms verify round``."""
+        return await self.proving.round(game, number)
+
+    async def ticket_proof(self, ticket: TicketId, owner: PlayerId | None) -> dict[str, Any]:
+        """Give the file of ``rooms verify ticket``."""
+        return await self.proving.ticket(ticket, await self.ticket(ticket, owner))
+
+    def day_file(self, game: str, day: date) -> AsyncIterator[bytes]:
+        """Stream the file of ``rooms verify day``, some lines at a time."""
+        return self.proving.day(game, day)
 
     async def paytable(self, digest: str) -> dict[str, list[str]]:
         """Give the spots of a paytable."""

@@ -7,7 +7,7 @@ from typing import Any
 from rooms.contexts.fairness.api import Fairness
 from rooms.contexts.keno.api import Draws, GameView, RoundStatus, RoundView
 from rooms.contexts.keno.domain import Schedule, Terms
-from rooms.contexts.keno.queries import KenoQueries, RoundRow
+from rooms.contexts.keno.queries.views import KenoQueries, RoundRow
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.storage.games import Game, Standing
 from rooms.kernel.refusal import Refusal
@@ -69,12 +69,17 @@ class Showing:
     async def round(self, name: str, number: int) -> RoundView:
         """Show a round, up to the last whose commit is shown."""
         async with self.database.snapshot() as tx:
-            (looked,) = await self.look(tx, [await self.schedules.one(tx, name)])
-            shown = looked.schedule.shown_to(looked.now, self.ahead)
-            if not 1 <= number <= shown:
-                raise Refusal("E-ROUND-UNKNOWN", game=name, round=number, last=shown)
+            looked = await self.look_up_to(tx, name, number)
             rows = await self.queries.rounds(tx, looked.game.id, [number])
         return (await self._views(looked, rows))[0]
+
+    async def look_up_to(self, tx: Tx, name: str, number: int) -> Looked:
+        """Tell how a game stands. Refuses E-GAME-UNKNOWN, and E-ROUND-UNKNOWN past the commits."""
+        (looked,) = await self.look(tx, [await self.schedules.one(tx, name)])
+        shown = looked.schedule.shown_to(looked.now, self.ahead)
+        if not 1 <= number <= shown:
+            raise Refusal("E-ROUND-UNKNOWN", game=name, round=number, last=shown)
+        return looked
 
     async def rounds(self, name: str, before: int | None, limit: int) -> list[RoundView]:
         """List a game's rounds, newest first: from the current one, or before the one given."""

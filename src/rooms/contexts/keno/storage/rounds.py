@@ -129,11 +129,13 @@ class RoundStorage:
                       AND round.tickets > 0)
                 RETURNING game_id, number
             )
-            SELECT game_id, min(number), max(number)
+            INSERT INTO keno.skips (game_id, first, last, reason, at)
+            SELECT game_id, min(number), max(number), $4, $5
             FROM (SELECT game_id, number,
                          number - row_number() OVER (PARTITION BY game_id ORDER BY number) AS run
                   FROM skipped) AS numbered
             GROUP BY game_id, run ORDER BY game_id, min(number)
+            RETURNING game_id, first, last
             """,
             *map(array, zip(*ranges, strict=True)),
             reason,

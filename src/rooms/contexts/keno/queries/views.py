@@ -1,8 +1,7 @@
 """Tickets, rounds and bankrolls as people see them: SQL to views."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from rooms.contexts.keno.api import BankrollView, RoundStatus, TicketStatus, TicketView
@@ -11,11 +10,9 @@ from rooms.kernel.ids import GameId, PlayerId, TicketId
 from rooms.kernel.money import Asset
 from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import Instant
-from rooms.platform.database import Row, Tx, array
+from rooms.platform.database import Row, Tx
 from rooms.platform.metrics import KENO_BANKROLL, KENO_BEHIND
-from rooms.proof.records import ref, ticket_entry
 
-GIVE_WAY_EVERY: Final = 200
 # What a ticket came to follows from its round's result: nothing of it is stored.
 TICKETS: Final = """
     SELECT ticket.id, game.game, game.asset, ticket.number, ticket.picks, ticket.stake,
@@ -74,7 +71,7 @@ class KenoQueries:
         )
         if row is None:
             raise Refusal("E-TICKET-UNKNOWN", ticket=ticket)
-        return _ticket(row)
+        return ticket_view(row)
 
     async def tickets(
         self,
@@ -114,7 +111,7 @@ class KenoQueries:
             number,
             limit,
         )
-        return [_ticket(row) for row in rows]
+        return [ticket_view(row) for row in rows]
 
     async def draws(
         self, tx: Tx, game: GameId, most: int, *, numbers: int, drawn: int
@@ -169,35 +166,8 @@ class KenoQueries:
         return [BankrollView(row[0], Asset(row[1]), row[2], row[3]) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class TicketEntries:
-    """Accepted tickets as entries of the log (docs/spec/fairness.md, section 5)."""
-
-    ref_key: bytes = field(repr=False)
-
-    async def entries(self, tx: Tx, ids: Sequence[int]) -> list[bytes]:
-        """Give the entry of each ticket, in the order of ids."""
-        rows = await tx.fetch(
-            """
-            SELECT ticket.id, (extract(epoch FROM accepted_at) * 1000)::bigint, stake, number,
-                   picks, game.game
-            FROM keno.tickets AS ticket JOIN keno.games AS game ON game.id = ticket.game_id
-            WHERE ticket.id = ANY ($1::text::bigint[])
-            """,
-            array(ids),
-        )
-        entries: dict[int, bytes] = {}
-        for ticket, accepted_at, stake, number, picks, game in rows:
-            reference = ref(self.ref_key, "ticket", ticket)
-            entries[ticket] = ticket_entry(
-                reference, accepted_at, stake, number, read_picks(picks.bytes), game
-            )
-            if len(entries) % GIVE_WAY_EVERY == 0:
-                await asyncio.sleep(0)
-        return [entries[ticket] for ticket in ids]
-
-
-def _ticket(row: Row) -> TicketView:
+def ticket_view(row: Row) -> TicketView:
+    """Show a ticket by a row of ``TICKETS``."""
     status = _status(row)
     won = status in (TicketStatus.WON, TicketStatus.LOST)
     return TicketView(
