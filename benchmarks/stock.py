@@ -83,7 +83,7 @@ async def _add_members(tx: Tx, first: int, last: int) -> None:
 
 async def _fund(owner: Database, first: int, last: int) -> None:
     async with owner.transaction() as tx:
-        await _open_large_journal(tx)
+        await tx.execute("SELECT ledger.open_movements()")
         await tx.execute(
             "INSERT INTO pg_temp.movements (account_id, amount, kind, ref) "
             "SELECT account_id, $3::bigint, 'fund', 'player:' || player_id "
@@ -105,7 +105,7 @@ async def stock_bets(owner: Database, bets: Bets, numbers: range) -> None:
 
 async def _place(owner: Database, bets: Bets, first: int, last: int) -> None:
     async with owner.transaction() as tx:
-        await _open_large_journal(tx)
+        await tx.execute("SELECT ledger.open_movements()")
         await tx.execute(
             f"""
             WITH at AS MATERIALIZED (
@@ -135,13 +135,6 @@ async def _place(owner: Database, bets: Bets, first: int, last: int) -> None:
             last,
         )
         await tx.execute("SELECT ledger.post($1)", f"bets:{bets.rooms[0]}:{first}-{last}")
-
-
-async def _open_large_journal(tx: Tx) -> None:
-    # The house never posts a journal with so many payers: what looks for one who has too little
-    # would be planned as if it found one soon, by a loop over all accounts for each.
-    await tx.execute("SET LOCAL enable_nestloop = off")
-    await tx.execute("SELECT ledger.open_movements()")
 
 
 async def tidy(owner: Database) -> None:

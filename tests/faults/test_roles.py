@@ -164,6 +164,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "ledger.check_accounts(bigint,integer)",
         "platform.prune_facts(interval,integer)",
         PAYOUT,
+        "parimutuel.total(bigint)",
     }
     for each in functions:
         if each["definer"] or each["trigger"]:

@@ -91,8 +91,8 @@ PLANTED = {
             journal=7, asset="'SOL'", amount=5, balance="balance + 5", previous="last_entry"
         ),
         {
-            "entry 3 on account 1 is newer than the newest that its account knows",
-            "account 1 has forgotten its entry 3",
+            "entry 3000 on account 1 is newer than the newest that its account knows",
+            "account 1 has forgotten its entry 3000",
             "journal 7 sums to 5 in SOL",
         },
     ),
@@ -105,16 +105,16 @@ PLANTED = {
             "SELECT 1, id, 'GOLD', 0, 0", "SELECT 1, id, 'GOLD', 1, 1"
         ),
         {
-            "entry 3 on account 1 follows entry none, not 1",
-            "entry 3 on account 1 is of no known account in GOLD",
-            "account 1 has forgotten its entry 3",
+            "entry 3000 on account 1 follows entry none, not 2000",
+            "entry 3000 on account 1 is of no known account in GOLD",
+            "account 1 has forgotten its entry 3000",
             "journal 1 sums to 1 in GOLD",
         },
     ),
     "a changed amount": (
         "UPDATE ledger.entries SET amount = 90 WHERE account_id = 1",
         {
-            "entry 1 on account 1 says 100 after 90, entry none says nothing",
+            "entry 2000 on account 1 says 100 after 90, entry none says nothing",
             "journal 1 sums to -10 in SOL",
         },
     ),
@@ -204,7 +204,7 @@ async def test_a_slow_transaction_whose_entries_have_low_numbers_is_not_stepped_
     await slow.close()
     await read_all(check)
 
-    assert "entry 3 on account 1 follows entry none, not 1" in await alarms(database)
+    assert "entry 3000 on account 1 follows entry none, not 2000" in await alarms(database)
     assert check.checked == 6
 
 
@@ -236,7 +236,7 @@ async def test_a_writer_that_begins_during_a_look_is_not_stepped_over(
     await read_all(check)
 
     assert check.checked == 6
-    assert "entry 3 on account 1 follows entry none, not 1" in await alarms(database)
+    assert "entry 3000 on account 1 follows entry none, not 2000" in await alarms(database)
     await holding.close()
     await slow.close()
 
@@ -260,9 +260,9 @@ async def test_an_account_that_forgot_an_entry_is_found_at_once_and_when_another
         await fund(tx, 1, 100, 50)
     await read_all(check)
 
-    await planted(dsn, "UPDATE ledger.accounts SET balance = 100, last_entry = 1 WHERE id = 1")
+    await planted(dsn, "UPDATE ledger.accounts SET balance = 100, last_entry = 2000 WHERE id = 1")
     await read_all(check)
-    assert await alarms(database) == ["account 1 has forgotten its entry 3"]
+    assert await alarms(database) == ["account 1 has forgotten its entry 4000"]
 
     async with database.transaction() as tx:
         await fund(tx, 2, 10)
@@ -276,4 +276,4 @@ async def test_an_account_that_forgot_an_entry_is_found_at_once_and_when_another
         )
         await LedgerStorage().post(tx, "again")
     await read_all(check)
-    assert "entry 7 on account 1 follows entry 1, not 3" in await alarms(database)
+    assert "entry 8000 on account 1 follows entry 2000, not 4000" in await alarms(database)

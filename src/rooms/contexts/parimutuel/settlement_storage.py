@@ -147,26 +147,23 @@ class SettlementStorage:
 
     async def pay_bets(
         self, tx: Tx, room: RoomId, decision: RoomDecision, fees: Fees | None, winning: int
-    ) -> int:
-        """Fill the movements with every payout and refund; give the sum of the payouts.
+    ) -> None:
+        """Fill the movements with every payout and refund.
 
         ``fees`` is None in a void: then every bet is refunded.
         """
         outcome = None if fees is None else decision.outcome
-        paid = await tx.value(
+        await tx.execute(
             """
-            WITH paid AS (
-                INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
-                SELECT account_id, pay,
-                       CASE WHEN $2::text IS NULL OR accepted_at >= $3 THEN 'refund'
-                            ELSE 'payout' END, 'room:' || $1::bigint
-                FROM (SELECT account_id, accepted_at,
-                             parimutuel.payout(side, stake, accepted_at, $2, $3, $4, $5) AS pay
-                      FROM parimutuel.bets WHERE room_id = $1) AS bet
-                WHERE pay > 0 ORDER BY account_id
-                RETURNING amount, kind
-            )
-            SELECT coalesce(sum(amount) FILTER (WHERE kind = 'payout'), 0)::bigint FROM paid
+            INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
+            SELECT account_id, pay,
+                   CASE WHEN $2::text IS NULL OR accepted_at >= $3 THEN 'refund'
+                        ELSE 'payout' END, 'room:' || $1::bigint
+            FROM (SELECT account_id, accepted_at,
+                         parimutuel.payout(side, stake, accepted_at, $2, $3, $4, $5) AS pay
+                  FROM parimutuel.bets WHERE room_id = $1
+                  OFFSET 0) AS bet -- without it a payout would be divided once to be looked at
+            WHERE pay > 0
             """,
             room,
             outcome,
@@ -174,7 +171,15 @@ class SettlementStorage:
             0 if fees is None else fees.net,
             winning,
         )
-        return int(paid)
+
+    async def paid_out(self, tx: Tx) -> int:
+        """Give the sum of the payouts among the movements."""
+        return int(
+            await tx.value(
+                "SELECT coalesce(parimutuel.total(amount), 0) FROM pg_temp.movements "
+                "WHERE kind = 'payout'"
+            )
+        )
 
     async def reward_uplines(
         self,
@@ -190,9 +195,9 @@ class SettlementStorage:
         one, two, three = (SHARE_OF_FEE.format(bps=f"${n}::bigint") for n in (5, 6, 7))
         await tx.execute(
             f"""
-            WITH line AS (
-                SELECT upline_1, upline_2, upline_3,
-                       sum({one}) AS one, sum({two}) AS two, sum({three}) AS three
+            WITH line AS MATERIALIZED (
+                SELECT upline_1, upline_2, upline_3, parimutuel.total({one}) AS one,
+                       parimutuel.total({two}) AS two, parimutuel.total({three}) AS three
                 FROM (SELECT upline_1, upline_2, upline_3,
                              div($3::numeric * stake, $4)::bigint AS fee
                       FROM parimutuel.bets
@@ -201,13 +206,14 @@ class SettlementStorage:
                 GROUP BY upline_1, upline_2, upline_3
             )
             INSERT INTO pg_temp.rewards (account_id, level, amount)
-            SELECT upline.account_id, upline.level, sum(upline.amount)
-            FROM line
-            CROSS JOIN LATERAL (VALUES
-                (upline_1, 1, one), (upline_2, 2, two), (upline_3, 3, three)
-            ) AS upline (account_id, level, amount)
-            WHERE upline.account_id IS NOT NULL AND upline.amount IS NOT NULL
-            GROUP BY upline.account_id, upline.level
+            SELECT upline_1, 1, parimutuel.total(one) FROM line
+            WHERE upline_1 IS NOT NULL AND one IS NOT NULL GROUP BY upline_1
+            UNION ALL
+            SELECT upline_2, 2, parimutuel.total(two) FROM line
+            WHERE upline_2 IS NOT NULL AND two IS NOT NULL GROUP BY upline_2
+            UNION ALL
+            SELECT upline_3, 3, parimutuel.total(three) FROM line
+            WHERE upline_3 IS NOT NULL AND three IS NOT NULL GROUP BY upline_3
             """,
             room,
             decision.cutoff,
@@ -223,10 +229,9 @@ class SettlementStorage:
             WITH paid AS (
                 INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
                 SELECT account_id, amount, 'referral', 'room:' || $1::bigint
-                FROM pg_temp.rewards WHERE amount > 0 ORDER BY account_id, level
-                RETURNING amount
+                FROM pg_temp.rewards WHERE amount > 0 RETURNING amount
             )
-            SELECT coalesce(sum(amount), 0)::bigint FROM paid
+            SELECT coalesce(parimutuel.total(amount), 0) FROM paid
             """,
             room,
         )

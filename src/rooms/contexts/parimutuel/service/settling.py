@@ -185,7 +185,7 @@ class Settling:
         taken = fees(totals.handle, totals.winning, terms)
         await self.ledger.open_movements(tx)
         await self.referral.open_rewards(tx)
-        paid = await self.settlements.pay_bets(tx, room.id, decision, taken, totals.winning)
+        await self.settlements.pay_bets(tx, room.id, decision, taken, totals.winning)
         await self.settlements.reward_uplines(
             tx,
             room.id,
@@ -196,7 +196,7 @@ class Settling:
         )
         rewards = await self.settlements.pay_rewards(tx, room.id)
         await self.referral.accrue(tx, SOL)
-        breakage = taken.net - paid
+        breakage = taken.net - await self.settlements.paid_out(tx)
         settled = Settled(
             outcome=decision.outcome,
             reason=None,
