@@ -1,5 +1,6 @@
 """A small house for tests: the real contexts over one database, with an oracle driven by hand."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -9,8 +10,8 @@ from typing import Any, Final
 
 import pytest
 
-from rooms.contexts.fairness.api import Accepted, Log
-from rooms.contexts.fairness.module import LogWiring, log_service
+from rooms.contexts.fairness.api import Accepted, Log, RecordKind
+from rooms.contexts.fairness.module import LogWiring, log_service, sequencing
 from rooms.contexts.identity.api import Administrator, Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -18,7 +19,12 @@ from rooms.contexts.ledger.checks import check_books
 from rooms.contexts.ledger.module import ledger_module
 from rooms.contexts.parimutuel.api import BetReceipt, OpenRoom, PlaceBet, RoomStatus, RoomView
 from rooms.contexts.parimutuel.domain import Limits
-from rooms.contexts.parimutuel.module import Neighbours, bet_entries, parimutuel_module
+from rooms.contexts.parimutuel.module import (
+    Neighbours,
+    bet_entries,
+    parimutuel_module,
+    settled_rooms,
+)
 from rooms.contexts.parimutuel.service.rooms import RoomsService
 from rooms.contexts.parimutuel.workers import RoomClock
 from rooms.contexts.referral.api import Referral, SignUp
@@ -29,6 +35,7 @@ from rooms.kernel.time import Instant
 from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
+from rooms.platform.lease import Lease
 from rooms.platform.module import Consumer
 from rooms.platform.outbox import Delivery
 from rooms.platform.postgres import Dsn
@@ -99,7 +106,7 @@ LOG: Final = LogWiring(
     receipt_seed=b"\2" * 32,
     witnesses=(NoteKey("witness.example", WITNESS_KEY, Signer(b"\3" * 32).public),),
     sources={Accepted.BET: bet_entries(REF_KEY)},
-    completions={},
+    completions={RecordKind.ROOM_SETTLED: settled_rooms(REF_KEY)},
     holder="the test",
     interval=timedelta(milliseconds=500),
 )
@@ -244,12 +251,42 @@ class House:
                     f"room:{room}" if key == "subject" else room,
                     whole,
                 )
+            await tx.execute(
+                "UPDATE fairness.pending SET at = at - $2::interval WHERE kind = 'bet' "
+                "AND ids && ARRAY(SELECT id FROM parimutuel.bets WHERE room_id = $1)",
+                room,
+                whole,
+            )
         return whole
 
     async def date_bet(self, bet: BetId, at: Instant) -> None:
         """Let a bet have been accepted at this instant: only the owner of the tables can."""
         async with self.owner.transaction() as tx:
             await tx.execute("UPDATE parimutuel.bets SET accepted_at = $2 WHERE id = $1", bet, at)
+            await tx.execute(
+                "UPDATE fairness.pending SET at = $2 WHERE ids = ARRAY[$1::bigint]", bet, at
+            )
+
+    async def append(self) -> None:
+        """Append to the log what waits, as its sequencer would."""
+        lease = Lease(self.database, "log", "the test")
+        assert await lease.acquire()
+        appending = sequencing(self.database, LOG)
+        while await appending.append(lease):
+            pass
+        await appending.completing.settle()
+        await appending.append(lease)
+        await lease.release()
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """Read the whole log."""
+        size = (await self.log.head()).size
+        return [json.loads(entry) for entry in await self.log.entries(0, size)] if size else []
+
+    async def date_heads(self, by: timedelta) -> None:
+        """Let every head have been signed earlier by so much: only the tables' owner can."""
+        async with self.owner.transaction() as tx:
+            await tx.execute("UPDATE fairness.heads SET at = at - $1::interval", by)
 
     async def verified(self, room: RoomId) -> Report:
         """Derive a settled room again from its file, as anybody can."""
@@ -312,9 +349,10 @@ def wire(
     oracle.say("SOL", "150")
     identity, ledger = identity_module(database).face, ledger_module(database).face
     referral = referral_module(database, identity=identity, ledger=ledger, depth=depth).face
+    log = log_service(database, LOG)
     module = parimutuel_module(
         database,
-        Neighbours(identity, ledger, oracle, referral),
+        Neighbours(identity, ledger, oracle, referral, log),
         clock=SystemClock(),
         limits=replace(LIMITS, **(limits or {})),
         terms=terms,
@@ -331,7 +369,7 @@ def wire(
         identity=identity,
         referral=referral,
         rooms=rooms,
-        log=log_service(database, LOG),
+        log=log,
         clock=clock,
         decide=module.consumers[0],
     )

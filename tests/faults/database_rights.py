@@ -47,6 +47,7 @@ APPENDED: Final = {
     "parimutuel.decisions",
     "parimutuel.settlements",
     "parimutuel.transitions",
+    "parimutuel.unbound",
     "parimutuel.void_requests",
     "platform.inbox",
     "platform.outbox",

@@ -48,6 +48,17 @@ def test_a_room_that_settles_before_it_was_created_is_found() -> None:
     assert "trigger" in broken(lines)
 
 
+def test_a_bet_that_no_head_covered_is_refunded_and_left_out() -> None:
+    lines = lines_of(at_close(), CLOSED, BETS[:3])
+    loser = next(line for line in lines[1:] if line["side"] == "NO")
+    loser["unbound"] = True
+
+    assert {"scratches", "payouts", "totals"} <= broken(lines)
+    loser |= {"counted": False, "payout": loser["stake"]}
+    assert "scratches" not in broken(lines)
+    assert "totals" in broken(lines)
+
+
 IMPOSSIBLE: Final[Mapping[str, tuple[tuple[str, ...], object]]] = {
     "no confirmation": (("terms", "confirmations"), 0),
     "a bet in the past counts": (("terms", "past_post_ms"), -1),

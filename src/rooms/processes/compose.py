@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from rooms.contexts.fairness.api import Accepted, Log
+from rooms.contexts.fairness.api import Accepted, Log, RecordKind
 from rooms.contexts.fairness.module import LogWiring, fairness_module
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
@@ -25,7 +25,12 @@ from rooms.contexts.ledger.module import ledger_module
 from rooms.contexts.oracle.module import oracle_module, oracle_terms
 from rooms.contexts.parimutuel.api import Rooms
 from rooms.contexts.parimutuel.domain import Limits
-from rooms.contexts.parimutuel.module import Neighbours, bet_entries, parimutuel_module
+from rooms.contexts.parimutuel.module import (
+    Neighbours,
+    bet_entries,
+    parimutuel_module,
+    settled_rooms,
+)
 from rooms.contexts.referral.api import Referral
 from rooms.contexts.referral.module import referral_module
 from rooms.platform.clock import SystemClock
@@ -94,7 +99,9 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 locked=locked_rounds(),
             )
             await fairness.face.beacons.learn()
-            near = Neighbours(identity.face, ledger.face, oracle.face, referral.face)
+            near = Neighbours(
+                identity.face, ledger.face, oracle.face, referral.face, fairness.face.log
+            )
             parimutuel = parimutuel_module(
                 database,
                 near,
@@ -166,7 +173,7 @@ async def _log_wiring(
             Accepted.BET: bet_entries(ref_key),
             Accepted.TICKET: ticket_entries(ref_key),
         },
-        completions={},
+        completions={RecordKind.ROOM_SETTLED: settled_rooms(ref_key)},
         holder=holder,
         interval=mine.head_interval,
     )

@@ -30,13 +30,14 @@ RULES: Final = {
     "trigger": "outcome, trigger, t_hit, t_clear and cutoff follow from the observations",
     "reason": "a void has one of the reasons, and the bets that the reason speaks of",
     "bets": "every bet is there once, accepted while betting was open",
-    "scratches": "the bets from the cutoff on are not counted, all others are",
+    "scratches": "bets from the cutoff on and unbound ones are not counted, all others are",
     "payouts": "every bet was paid what the rules give",
     "totals": "handle, winning pool and counts are the sums of the bets",
     "fees": "takeout, host fee, protocol fee and breakage follow from the totals",
     "conservation": "every lamport staked was paid out, refunded, taken or is breakage",
 }
 NOT_ANCHORED: Final = "that nobody was shown another file: not anchored in the transparency log"
+NOT_BOUND: Final = "which bets a head of the log covered in time: the file only says so"
 NOT_COMPLETE: Final = "that no quote and no observation was left out of the file"
 NOT_DERIVABLE: Final = {
     "NO_CONSENSUS": "the reason: that no consensus came before the grace period was over",
@@ -94,7 +95,7 @@ def verify_room(lines: Iterable[str | bytes]) -> Report:
     _check_decision(findings, head, sums)
     _check_sums(findings, head, taken, sums)
     doubt = NOT_DERIVABLE.get(head.reason or "")
-    return findings.report((*((doubt,) if doubt else ()), NOT_COMPLETE, NOT_ANCHORED))
+    return findings.report((*((doubt,) if doubt else ()), NOT_BOUND, NOT_COMPLETE, NOT_ANCHORED))
 
 
 def _fees(head: Head) -> Fees | None:
@@ -113,7 +114,7 @@ def _check_bet(
         findings.note("bets", f"{bet.ref} staked {bet.stake}")
     if not head.room.created_at <= bet.accepted_at < head.room.locks_at:
         findings.note("bets", f"{bet.ref} was accepted while betting was closed")
-    counted = head.cutoff is None or bet.accepted_at < head.cutoff
+    counted = not bet.unbound and (head.cutoff is None or bet.accepted_at < head.cutoff)
     findings.expect("scratches", f"counted of {bet.ref}", says=bet.counted, gives=counted)
     due = _due(head, taken, bet, counted=counted)
     findings.expect("payouts", f"payout of {bet.ref}", says=bet.payout, gives=due)

@@ -7,6 +7,7 @@ smallest unit, times Unix milliseconds.
 import hmac
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
@@ -60,6 +61,18 @@ def ticket_entry(
 def payout_entry(reference: bytes, payout: int) -> bytes:
     """Write what an accepted bet was paid, a leaf under ``payouts_root``."""
     return _PAYOUT.pack(reference, payout)
+
+
+@dataclass(frozen=True, slots=True)
+class Salts:
+    """Salts of texts, by what they are of: computed from a key, stored nowhere."""
+
+    key: bytes = field(repr=False)
+
+    def of(self, what: str) -> bytes:
+        """Give the 16 bytes that go before a text."""
+        message = f"rooms/salt/1|{what}".encode()
+        return hmac.digest(self.key, message, "sha256")[:REF_SIZE]
 
 
 def salted_hash(salt: bytes, text: str) -> str:

@@ -73,7 +73,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BetLine:
-    """One accepted bet and what became of it; a bet that is not counted is refunded."""
+    """One accepted bet and what became of it; a bet that is not counted is refunded.
+
+    ``unbound`` says that no head of the log covered it in time (docs/spec/pool.md, section 3).
+    """
 
     ref: str
     side: Side
@@ -81,6 +84,7 @@ class BetLine:
     accepted_at: Instant
     counted: bool
     payout: int
+    unbound: bool = False
 
 
 class FileHash:
@@ -155,8 +159,8 @@ def parse_head(value: Fields) -> Head:
 
 
 def bet_json(bet: BetLine) -> dict[str, Any]:
-    """Write one bet's line."""
-    return {
+    """Write one bet's line; that it is unbound only where it is."""
+    line = {
         "ref": bet.ref,
         "side": bet.side.value,
         "stake": str(bet.stake),
@@ -164,6 +168,7 @@ def bet_json(bet: BetLine) -> dict[str, Any]:
         "counted": bet.counted,
         "payout": str(bet.payout),
     }
+    return line | {"unbound": True} if bet.unbound else line
 
 
 def parse_bet(value: Fields) -> BetLine:
@@ -175,6 +180,7 @@ def parse_bet(value: Fields) -> BetLine:
         accepted_at=instant(value, "accepted_at"),
         counted=flag(value, "counted"),
         payout=amount(value, "payout"),
+        unbound=optional(flag, value, "unbound") or False,
     )
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final, TypeVar
 
+from rooms.contexts.fairness.service.recording import Recording
+from rooms.contexts.fairness.storage.pending import PendingStorage
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -185,7 +187,9 @@ def wire_house(process: Process, holder: str) -> House:
     )
     parimutuel = parimutuel_module(
         database,
-        Neighbours(identity.face, ledger.face, oracle.face, referral.face),
+        Neighbours(
+            identity.face, ledger.face, oracle.face, referral.face, Recording(PendingStorage())
+        ),
         clock=clock,
         limits=limits(settings),
         terms=room_terms(settings),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rooms.contexts.fairness.api import EntrySource
+from rooms.contexts.fairness.api import Completion, EntrySource, Recorder
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.oracle.api import Oracle
@@ -14,6 +14,7 @@ from rooms.contexts.parimutuel.service.betting import Betting
 from rooms.contexts.parimutuel.service.lean import Lean
 from rooms.contexts.parimutuel.service.opening import Opening, curiosity
 from rooms.contexts.parimutuel.service.placing import Placing
+from rooms.contexts.parimutuel.service.published import SettledRooms
 from rooms.contexts.parimutuel.service.rooms import RoomsService
 from rooms.contexts.parimutuel.service.seen import Seen
 from rooms.contexts.parimutuel.service.settling import Settling
@@ -25,6 +26,7 @@ from rooms.contexts.referral.api import Referral
 from rooms.kernel.time import Clock
 from rooms.platform.database import Database
 from rooms.platform.module import Module, Worker
+from rooms.proof.records import Salts
 from rooms.proof.terms import RoomTerms
 
 
@@ -36,6 +38,7 @@ class Neighbours:
     ledger: Ledger
     oracle: Oracle
     referral: Referral
+    log: Recorder
 
 
 def parimutuel_module(
@@ -51,9 +54,19 @@ def parimutuel_module(
     rooms, bets, queries = RoomStorage(), BetStorage(), RoomQueries(near.oracle)
     seen = Seen()
     settling = Settling(
-        database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral
+        database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral, near.log
     )
-    voiding = Voiding(database, rooms, bets, VoidStorage(), near.identity, settling)
+    salts = Salts(ref_key)
+    voiding = Voiding(
+        database=database,
+        rooms=rooms,
+        bets=bets,
+        voids=VoidStorage(),
+        identity=near.identity,
+        log=near.log,
+        salts=salts,
+        settling=settling,
+    )
     face = RoomsService(
         database=database,
         opening=Opening(
@@ -66,11 +79,13 @@ def parimutuel_module(
             limits=limits,
             terms=terms,
             curiosity=curiosity(limits),
+            log=near.log,
+            salts=salts,
         ),
         betting=Betting(
             database,
             Lean(database, bets, near.oracle, limits, seen),
-            Placing(rooms, bets, near.ledger, near.oracle, limits, seen),
+            Placing(rooms, bets, near.ledger, near.oracle, near.log, limits, seen),
             near.ledger,
             near.referral,
         ),
@@ -92,3 +107,8 @@ def parimutuel_module(
 def bet_entries(ref_key: bytes) -> EntrySource:
     """Give what makes the log's entries of accepted bets."""
     return BetEntries(ref_key)
+
+
+def settled_rooms(ref_key: bytes) -> Completion:
+    """Give what completes the log's record of a settled room."""
+    return SettledRooms(SettlementQueries(), ref_key)

@@ -149,12 +149,15 @@ class RoomQueries:
             """
             SELECT bet.id, bet.room_id, room.title AS room_title, bet.side, bet.stake,
                    bet.accepted_at AS placed_at, bet.by_host, settlement.room_id AS settled,
-                   settlement.outcome, bet.accepted_at >= settlement.cutoff AS scratched,
-                   parimutuel.payout(bet.side, bet.stake, bet.accepted_at, settlement.outcome,
+                   settlement.outcome,
+                   late.room_id IS NOT NULL OR bet.accepted_at >= settlement.cutoff AS scratched,
+                   parimutuel.payout(bet.side, bet.stake, bet.accepted_at,
+                       CASE WHEN late.room_id IS NULL THEN settlement.outcome END,
                        settlement.cutoff, settlement.net, settlement.winning) AS payout
             FROM (SELECT * FROM parimutuel.bets
                   WHERE player_id = $1 AND ($2::bigint IS NULL OR id < $2)
                   ORDER BY id DESC LIMIT $3) AS bet
+            LEFT JOIN parimutuel.unbound AS late USING (room_id, player_id)
             JOIN parimutuel.rooms AS room ON room.id = bet.room_id
             LEFT JOIN parimutuel.settlements AS settlement ON settlement.room_id = bet.room_id
             ORDER BY bet.id DESC
@@ -198,10 +201,14 @@ class SettlementQueries:
         return tx.cursor(
             """
             SELECT bet.id, bet.side, bet.stake, bet.accepted_at,
-                   settlement.cutoff IS NULL OR bet.accepted_at < settlement.cutoff AS counted,
-                   parimutuel.payout(bet.side, bet.stake, bet.accepted_at, settlement.outcome,
+                   late.room_id IS NULL AND (settlement.cutoff IS NULL
+                       OR bet.accepted_at < settlement.cutoff) AS counted,
+                   late.room_id IS NOT NULL AS unbound,
+                   parimutuel.payout(bet.side, bet.stake, bet.accepted_at,
+                       CASE WHEN late.room_id IS NULL THEN settlement.outcome END,
                        settlement.cutoff, settlement.net, settlement.winning) AS payout
             FROM parimutuel.bets AS bet
+            LEFT JOIN parimutuel.unbound AS late USING (room_id, player_id)
             JOIN parimutuel.settlements AS settlement ON settlement.room_id = bet.room_id
             WHERE bet.room_id = $1
             """,

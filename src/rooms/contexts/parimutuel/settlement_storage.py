@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rooms.kernel.ids import AccountId, JournalId, RoomId
 from rooms.kernel.time import Instant
-from rooms.platform.database import Tx
+from rooms.platform.database import Tx, array
 from rooms.proof.pool import Fees, Side
 
 # How many rows hold the stakes of all unsettled rooms, so that bettors do not wait on one row.
@@ -21,13 +21,23 @@ POOL_SHARDS: Final = 4
 # Rows of a million bets are sorted and joined in memory, by one room at a time.
 WORK_MEMORY: Final = "64MB"
 
+# The bets of all rooms with what the log says of them. A room none of whose bets came late, which
+# is nearly every room, is read without a join.
+BOUND: Final = "(SELECT *, false AS unbound FROM parimutuel.bets)"
+JUDGED: Final = """(
+    SELECT bet.*, late.room_id IS NOT NULL AS unbound FROM parimutuel.bets AS bet
+    LEFT JOIN parimutuel.unbound AS late USING (room_id, player_id))"""
+
 # A fee's share of so many bps, rounded down: a product of both could exceed a bigint.
 SHARE_OF_FEE: Final = "fee / 10000 * {bps} + fee % 10000 * {bps} / 10000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomDecision:
-    """What came of a room's question: an outcome, or the reason of a void."""
+    """What came of a room's question: an outcome, or the reason of a void.
+
+    ``unbound`` counts the bets that no head of the log covered in time.
+    """
 
     outcome: Side | None
     reason: str | None
@@ -36,6 +46,12 @@ class RoomDecision:
     t_clear: Instant | None = None
     cutoff: Instant | None = None
     evidence: Sequence[dict[str, Any]] = ()
+    unbound: int = 0
+
+    @property
+    def bets(self) -> str:
+        """The relation that the room's bets are read from."""
+        return JUDGED if self.unbound else BOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +91,8 @@ class SettlementStorage:
         await tx.execute(
             """
             INSERT INTO parimutuel.decisions
-                (room_id, outcome, reason, trigger, t_hit, t_clear, cutoff, evidence, at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                (room_id, outcome, reason, trigger, t_hit, t_clear, cutoff, evidence, unbound, at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             """,
             room,
             decision.outcome,
@@ -86,12 +102,13 @@ class SettlementStorage:
             decision.t_clear,
             decision.cutoff,
             list(decision.evidence),
+            decision.unbound,
             at,
         )
 
     async def decision(self, tx: Tx, room: RoomId) -> RoomDecision | None:
         row = await tx.row(
-            "SELECT outcome, reason, trigger, t_hit, t_clear, cutoff, evidence "
+            "SELECT outcome, reason, trigger, t_hit, t_clear, cutoff, evidence, unbound "
             "FROM parimutuel.decisions WHERE room_id = $1",
             room,
         )
@@ -109,17 +126,27 @@ class SettlementStorage:
             f"{time_out // timedelta(milliseconds=1)}ms",
         )
 
+    async def add_unbound(self, tx: Tx, room: RoomId, bets: Sequence[int]) -> int:
+        """Remember which of these bets are of the room; give how many."""
+        return await tx.execute(
+            "INSERT INTO parimutuel.unbound (room_id, player_id) "
+            "SELECT room_id, player_id FROM parimutuel.bets "
+            "WHERE room_id = $1 AND id = ANY ($2::text::bigint[])",
+            room,
+            array(bets),
+        )
+
     async def totals(self, tx: Tx, room: RoomId, decision: RoomDecision) -> Totals:
         rows = await tx.fetch(
-            """
+            f"""
             SELECT account_id % $4 AS shard, count(*) AS bets, sum(stake)::bigint AS staked,
                    coalesce(sum(stake) FILTER (WHERE counted), 0)::bigint AS handle,
                    coalesce(sum(stake) FILTER (WHERE counted AND side = $2), 0)::bigint
                        AS winning,
                    count(*) FILTER (WHERE NOT counted) AS scratched
             FROM (SELECT account_id, stake, side,
-                         $3::timestamptz IS NULL OR accepted_at < $3 AS counted
-                  FROM parimutuel.bets WHERE room_id = $1) AS bet
+                         NOT unbound AND ($3::timestamptz IS NULL OR accepted_at < $3) AS counted
+                  FROM {decision.bets} AS judged WHERE room_id = $1) AS bet
             GROUP BY shard
             """,
             room,
@@ -154,14 +181,15 @@ class SettlementStorage:
         """
         outcome = None if fees is None else decision.outcome
         await tx.execute(
-            """
+            f"""
             INSERT INTO pg_temp.movements (account_id, amount, kind, ref)
             SELECT account_id, pay,
-                   CASE WHEN $2::text IS NULL OR accepted_at >= $3 THEN 'refund'
+                   CASE WHEN $2::text IS NULL OR unbound OR accepted_at >= $3 THEN 'refund'
                         ELSE 'payout' END, 'room:' || $1::bigint
-            FROM (SELECT account_id, accepted_at,
-                         parimutuel.payout(side, stake, accepted_at, $2, $3, $4, $5) AS pay
-                  FROM parimutuel.bets WHERE room_id = $1
+            FROM (SELECT account_id, accepted_at, unbound,
+                         parimutuel.payout(side, stake, accepted_at,
+                             CASE WHEN NOT unbound THEN $2 END, $3, $4, $5) AS pay
+                  FROM {decision.bets} AS judged WHERE room_id = $1
                   OFFSET 0) AS bet -- without it a payout would be divided once to be looked at
             WHERE pay > 0
             """,
@@ -200,8 +228,9 @@ class SettlementStorage:
                        parimutuel.total({two}) AS two, parimutuel.total({three}) AS three
                 FROM (SELECT upline_1, upline_2, upline_3,
                              div($3::numeric * stake, $4)::bigint AS fee
-                      FROM parimutuel.bets
-                      WHERE room_id = $1 AND ($2::timestamptz IS NULL OR accepted_at < $2)
+                      FROM {decision.bets} AS judged
+                      WHERE room_id = $1 AND NOT unbound
+                        AND ($2::timestamptz IS NULL OR accepted_at < $2)
                       OFFSET 0) AS bet -- without it the fee would be divided for each level
                 GROUP BY upline_1, upline_2, upline_3
             )

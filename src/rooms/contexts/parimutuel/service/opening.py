@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from rooms.contexts.fairness.api import Recorder, RecordKind
 from rooms.contexts.oracle.api import Oracle, Tick
 from rooms.contexts.parimutuel.api import OpenRoom, RoomStatus, RoomView
 from rooms.contexts.parimutuel.domain import (
@@ -19,6 +20,7 @@ from rooms.contexts.parimutuel.domain import (
 )
 from rooms.contexts.parimutuel.events import RoomOpened
 from rooms.contexts.parimutuel.queries import RoomQueries
+from rooms.contexts.parimutuel.service.published import opened_fields
 from rooms.contexts.parimutuel.storage import NewRoom, RoomStorage, new_watch
 from rooms.contexts.referral.api import Referral
 from rooms.kernel.ids import PlayerId, RoomId
@@ -30,6 +32,7 @@ from rooms.platform.limiter import MINUTE, Limiter
 from rooms.proof.condition import Condition, leaves, with_supplies
 from rooms.proof.consensus import NoConsensus
 from rooms.proof.pool import terms_problem
+from rooms.proof.records import Salts
 from rooms.proof.terms import RoomTerms
 
 
@@ -46,6 +49,8 @@ class Opening:
     limits: Limits
     terms: RoomTerms
     curiosity: "Curiosity"
+    log: Recorder
+    salts: Salts
 
     async def open_room(self, command: OpenRoom) -> Answered[RoomView]:
         """Open a room; the price is asked for before the transaction begins."""
@@ -126,6 +131,8 @@ class Opening:
         )
         await self.oracle.watch(tx, new_watch(room, new))
         await tx.publish(RoomOpened(room_id=room, host_id=new.host_id))
+        fields = opened_fields(room, new, self.salts)
+        await self.log.record(tx, RecordKind.ROOM_OPENED, new.created_at, fields)
         return await self.queries.room(tx, room)
 
 

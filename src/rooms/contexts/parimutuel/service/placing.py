@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from rooms.contexts.fairness.api import Accepted, Recorder
 from rooms.contexts.ledger.api import Ledger, Payment
 from rooms.contexts.oracle.api import Newest, Oracle
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
@@ -89,6 +90,7 @@ class Placing:
     bets: BetStorage
     ledger: Ledger
     oracle: Oracle
+    log: Recorder
     limits: Limits
     seen: Seen
 
@@ -247,6 +249,7 @@ class Placing:
         ]
         await self.ledger.collect(tx, f"bets:{min(ids.values())}", "stake", payments, pool)
         await tx.publish(_placed(counter, ids))
+        await self.log.accept(tx, Accepted.BET, sorted(ids.values()), counter.at)
         staked = sum(command.stake for command, _ in accepted)
         tx.once_committed.append(lambda _: count_bets(len(accepted), staked))
         await self._open_full(tx, counter)

@@ -1,7 +1,6 @@
 """The face of parimutuel, put together from its use cases and its reading side."""
 
 import asyncio
-import hmac
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +24,7 @@ from rooms.contexts.parimutuel.domain import require_stake
 from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries
 from rooms.contexts.parimutuel.service.betting import Betting
 from rooms.contexts.parimutuel.service.opening import Opening
+from rooms.contexts.parimutuel.service.published import head_of
 from rooms.contexts.parimutuel.service.settling import Settling
 from rooms.contexts.parimutuel.service.voiding import Voiding
 from rooms.contexts.parimutuel.settlement_storage import RoomDecision
@@ -32,16 +32,9 @@ from rooms.kernel.ids import BetId, PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Row, Tx
-from rooms.proof.consensus import parse_observation
 from rooms.proof.pool import Side, fees, quote
-from rooms.proof.roomfile import (
-    BetLine,
-    FileHash,
-    Head,
-    RoomFacts,
-    bet_json,
-    head_json,
-)
+from rooms.proof.records import ref
+from rooms.proof.roomfile import BetLine, FileHash, bet_json, head_json
 from rooms.proof.terms import parse_terms
 
 MOST_HEADS: Final = 200
@@ -132,7 +125,7 @@ class RoomsService:
             yield rfc8785.dumps(line) + b"\n"
 
     async def _head(self, tx: Tx, room: RoomId) -> dict[str, Any]:
-        head = head_json(_head(await self.files.head(tx, room)))
+        head = head_json(head_of(await self.files.head(tx, room)))
         running = FileHash(head)
         for number, line in enumerate(await self._bet_lines(tx, room)):
             running.add(line)
@@ -155,12 +148,12 @@ class RoomsService:
             accepted_at=row["accepted_at"],
             counted=row["counted"],
             payout=row["payout"],
+            unbound=row["unbound"],
         )
 
     def bet_ref(self, bet: BetId) -> str:
         """Give the opaque public reference of a bet (docs/spec/fairness.md, section 5)."""
-        message = f"rooms/ref/1|bet|{bet}".encode()
-        return hmac.digest(self.ref_key, message, "sha256")[:16].hex()
+        return ref(self.ref_key, "bet", bet).hex()
 
     async def preview(self, room: RoomId) -> Preview:
         """Say what settling would do now, without doing it."""
@@ -214,29 +207,3 @@ async def _give_way(number: int) -> None:
     """Let others run now and then in a long loop that never waits."""
     if number % GIVE_WAY_EVERY == 0:
         await asyncio.sleep(0)
-
-
-def _head(row: Row) -> Head:
-    return Head(
-        room=RoomFacts(
-            id=str(row["id"]),
-            title=row["title"],
-            market=row["market"],
-            resolve=row["resolve"],
-            host_id=str(row["host_id"]),
-            min_players=row["min_players"],
-            created_at=row["created_at"],
-            locks_at=row["locks_at"],
-            settles_at=row["settles_at"],
-            terms=parse_terms(row["terms"]),
-        ),
-        outcome=Side(row["outcome"]) if row["outcome"] else None,
-        observations=tuple(parse_observation(each) for each in row["evidence"]),
-        **{
-            name: row[name]
-            for name in (
-                *("reason", "trigger", "t_hit", "t_clear", "cutoff", "handle", "winning"),
-                *("takeout", "host_fee", "protocol_fee", "breakage", "scratched", "bets_count"),
-            )
-        },
-    )

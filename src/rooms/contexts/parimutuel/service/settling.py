@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+from rooms.contexts.fairness.api import Accepted, Recorder, RecordKind
 from rooms.contexts.ledger.api import (
     BREAKAGE,
     PLATFORM,
@@ -52,6 +53,7 @@ class Settling:
     ledger: Ledger
     oracle: Oracle
     referral: Referral
+    log: Recorder
 
     async def condition_met(self, tx: Tx, fact: ConditionMet) -> None:
         """Take the oracle's word that a room's condition came true."""
@@ -111,12 +113,24 @@ class Settling:
             await self.void(tx, room, VoidReason.NO_CONSENSUS, decision.trigger, evidence)
             return
         now = await self.rooms.now(tx)
-        await self.settlements.add_decision(tx, room.id, replace(decision, evidence=evidence), now)
+        late = await self._scratch_unbound(tx, room, decision)
+        decision = replace(decision, evidence=evidence, unbound=late)
+        await self.settlements.add_decision(tx, room.id, decision, now)
         if room.status is not RoomStatus.SETTLING:
             cause = "the target was touched" if decision.trigger == "touch" else "settle time"
             await self._move(tx, room, RoomStatus.SETTLING, cause, now)
         else:
             await tx.publish(RoomMoved(room_id=room.id, status=RoomStatus.SETTLING))
+
+    async def _scratch_unbound(self, tx: Tx, room: Room, decision: RoomDecision) -> int:
+        """Remember the bets that no head of the log covered before the outcome; give how many."""
+        late = await self.log.unbound(
+            tx,
+            Accepted.BET,
+            accepted_before=decision.cutoff or room.locks_at,
+            deadline=decision.t_hit or room.settles_at,
+        )
+        return await self.settlements.add_unbound(tx, room.id, late) if late else 0
 
     async def close_betting(self, room_id: RoomId) -> None:
         """Lock a room whose lock time has come; void it where too few players came."""
@@ -262,6 +276,7 @@ class Settling:
         """Store the settlement, move the room to its end, tell."""
         now = await self.rooms.now(tx)
         await self.settlements.add_settlement(tx, room.id, settled, now)
+        await self.log.record(tx, RecordKind.ROOM_SETTLED, now, {"room": str(room.id)})
         bets = settled.totals.bets
         counted = partial(
             count_settlement,
