@@ -52,7 +52,6 @@ def parimutuel_module(
 ) -> Module[Rooms]:
     """Wire parimutuel: ``limits`` and ``terms`` are the settings in force."""
     rooms, bets, queries = RoomStorage(), BetStorage(), RoomQueries(near.oracle)
-    seen = Seen()
     settling = Settling(
         database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral, near.log
     )
@@ -82,13 +81,7 @@ def parimutuel_module(
             log=near.log,
             salts=salts,
         ),
-        betting=Betting(
-            database,
-            Lean(database, bets, near.oracle, limits, seen),
-            Placing(rooms, bets, near.ledger, near.oracle, near.log, limits, seen),
-            near.ledger,
-            near.referral,
-        ),
+        betting=_betting(database, near, rooms, bets, limits),
         settling=settling,
         voiding=voiding,
         queries=queries,
@@ -101,6 +94,19 @@ def parimutuel_module(
         consumers=(decide_rooms(settling),),
         workers=(Worker("parimutuel.clock", RoomClock(database, rooms, settling, voiding).run),),
         readings=(read_rooms,),
+    )
+
+
+def _betting(
+    database: Database, near: Neighbours, rooms: RoomStorage, bets: BetStorage, limits: Limits
+) -> Betting:
+    seen = Seen()
+    return Betting(
+        database,
+        Lean(database, bets, near.oracle, limits, seen),
+        Placing(rooms, bets, near.ledger, near.oracle, near.log, limits, seen),
+        near.ledger,
+        near.referral,
     )
 
 
