@@ -201,7 +201,7 @@ async def test_who_asks_for_the_unbound_waits_for_the_head_that_is_being_signed(
     async with log.database.transaction() as signing:
         await log.sequencing().tree.begin_head(signing)
         asked = asyncio.create_task(unbound(log, before=AFTER, deadline=AFTER))
-        await until_somebody_waits(log)
+        await until_waiting(log, asked)
         assert not asked.done()
 
     assert await asked == [1]
@@ -239,9 +239,9 @@ async def unbound(log: TestLog, *, before: datetime, deadline: datetime) -> list
     return sorted(found)
 
 
-async def until_somebody_waits(log: TestLog) -> None:
+async def until_waiting(log: TestLog, asked: asyncio.Task[list[int]]) -> None:
     waiting = False
-    while not waiting:
+    while not waiting and not asked.done():
         async with log.database.transaction() as tx:
             waiting = await tx.value(
                 "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
