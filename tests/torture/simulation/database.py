@@ -70,7 +70,7 @@ async def _emptying(owner: Any) -> str:
     """Give the statements that make all tables new; much cheaper than TRUNCATE for so few rows."""
     tables = await owner.fetch(TABLES)
     numbers = await owner.fetch(
-        "SELECT schemaname || '.' || sequencename AS name FROM pg_sequences "
+        "SELECT schemaname || '.' || sequencename AS name, start_value FROM pg_sequences "
         "WHERE schemaname NOT LIKE 'pg_temp%' ORDER BY name"
     )
     emptied = [f"DELETE FROM {row['name']}" for row in tables]
@@ -80,7 +80,7 @@ async def _emptying(owner: Any) -> str:
         for row in reversed(tables)
         if row["kept"]
     ]
-    counted = [f"SELECT setval('{row['name']}', 1, false)" for row in numbers]
+    counted = [f"SELECT setval('{row['name']}', {row['start_value']}, false)" for row in numbers]
     return "; ".join([*emptied, *restored, *counted])
 
 

@@ -103,7 +103,7 @@ class EmbeddedPostgres:
         try:
             with self._turn():
                 if self._share.try_alone():
-                    stop(self._cluster, self._child)
+                    stop(self._cluster, self._child or _outliving(self._cluster))
                 elif self._child is not None:
                     _OUTLIVING.append(self._child)
         finally:
@@ -171,6 +171,13 @@ class EmbeddedPostgres:
             for role in (OWNER, APP, READER)
         )
         return Dsn(owner=owner, app=app, reader=reader)
+
+
+def _outliving(cluster: Cluster) -> subprocess.Popen[bytes] | None:
+    """Give the server as the child that another user in this process has left to the others."""
+    running = PidFile.read(cluster)
+    pid = None if running is None else running.pid
+    return next((child for child in _OUTLIVING if child.pid == pid), None)
 
 
 def _bury_outliving() -> None:
