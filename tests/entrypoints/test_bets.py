@@ -1,9 +1,14 @@
 import asyncio
+import json
 
+from rooms.contexts.fairness.api import Accepted
 from rooms.kernel.ids import RoomId
+from rooms.kernel.time import parse_rfc3339
 from rooms.proof.pool import Side
+from rooms.proof.signature import is_signed
 from tests.entrypoints.conftest import Web, is_problem, sol
 from tests.houses import ONE
+from tests.proof import hand_merkle
 
 
 async def test_a_bet_is_answered_with_its_receipt_and_moves_the_stake(web: Web) -> None:
@@ -14,6 +19,7 @@ async def test_a_bet_is_answered_with_its_receipt_and_moves_the_stake(web: Web) 
 
     assert answer.status_code == 201
     bet = answer.json()
+    receipt = bet["receipt"]
     assert bet | {"id": "", "ref": "", "placed_at": ""} == {
         "id": "",
         "ref": "",
@@ -23,6 +29,7 @@ async def test_a_bet_is_answered_with_its_receipt_and_moves_the_stake(web: Web) 
         "placed_at": "",
         "status": "ACCEPTED",
         "payout": None,
+        "receipt": receipt,
     }
     wallet = (await web.get("/v1/wallet", token)).json()
     assert wallet["balances"] == [
@@ -30,6 +37,46 @@ async def test_a_bet_is_answered_with_its_receipt_and_moves_the_stake(web: Web) 
     ]
     shown = (await web.get(f"/v1/rooms/{room['id']}")).json()
     assert shown["pools"] == {"YES": sol(4 * ONE), "NO": sol(0)}
+
+
+async def test_a_bets_receipt_is_signed_by_the_published_key_and_its_entry_is_in_the_log(
+    web: Web,
+) -> None:
+    room = (await web.room())["id"]
+    tokens = [await web.token() for _ in range(5)]
+    answers = await asyncio.gather(*(web.bet(room, token) for token in tokens))
+    await web.house.append()
+
+    public = bytes.fromhex((await web.get("/v1/log/key")).json()["receipt_public_key"])
+    entries = (await web.get("/v1/log/entries?start=0&end=99")).json()["entries"]
+    leaves = [entry for entry in map(json.loads, entries) if entry["kind"] == "accepted"]
+
+    assert sum(leaf["count"] for leaf in leaves) == len(tokens)
+    for bet in (answer.json() for answer in answers):
+        receipt, entry = bet["receipt"], bytes.fromhex(bet["receipt"]["entry"])
+        path = [bytes.fromhex(each) for each in receipt["path"]]
+        root = hand_merkle.root_from_path(entry, receipt["index"], receipt["size"], path)
+        assert root is not None
+        assert is_signed(public, bytes.fromhex(receipt["signature"]), b"rooms/receipt/1|" + root)
+        assert entry[1:17].hex() == bet["ref"]
+        placed = parse_rfc3339(bet["placed_at"])
+        binding = await web.house.log.binding(Accepted.BET, int(bet["id"]), placed)
+        assert binding is not None
+        assert binding.entry == entry
+
+
+async def test_a_receipt_asked_for_again_later_is_the_same(web: Web) -> None:
+    token, room = await web.token(), (await web.room())["id"]
+    others = [await web.token() for _ in range(4)]
+    first, *_ = await asyncio.gather(
+        web.bet(room, token, key="mine"), *(web.bet(room, other) for other in others)
+    )
+    await web.house.append()
+
+    again = await web.bet(room, token, key="mine")
+
+    assert again.content == first.content
+    assert first.json()["receipt"] is not None
 
 
 async def test_a_bet_sent_again_with_its_key_is_the_same_bet_byte_for_byte(web: Web) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rooms.proof.fields import Fields, Malformed, text, whole
 from rooms.proof.merkle import HASH_SIZE, Tree, leaf_hash, root_by_inclusion
+from rooms.proof.records import REF_SIZE
 from rooms.proof.signature import Signer, is_signed
 
 PREFIX: Final = b"rooms/receipt/1|"
@@ -24,6 +25,11 @@ class Receipt:
     size: int
     path: Sequence[bytes]
     signature: bytes
+
+
+def ref_of(receipt: Receipt) -> str:
+    """Give the public reference of the bet or ticket that a receipt is for."""
+    return receipt.entry[1 : 1 + REF_SIZE].hex()
 
 
 def sign_batch(entries: Sequence[bytes], signer: Signer) -> list[Receipt]:

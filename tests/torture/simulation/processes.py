@@ -7,8 +7,8 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final, TypeVar
 
-from rooms.contexts.fairness.service.recording import Recording
-from rooms.contexts.fairness.storage.pending import PendingStorage
+from rooms.contexts.fairness.api import Accepted
+from rooms.contexts.fairness.module import LogWiring, log_service
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -28,7 +28,7 @@ from rooms.contexts.oracle.service.pricing import Bounds, Pricing
 from rooms.contexts.oracle.storage import OracleStorage
 from rooms.contexts.oracle.workers import Monitor
 from rooms.contexts.parimutuel.api import Rooms
-from rooms.contexts.parimutuel.module import Neighbours, parimutuel_module
+from rooms.contexts.parimutuel.module import Neighbours, bet_entries, parimutuel_module
 from rooms.contexts.referral.api import Referral
 from rooms.contexts.referral.module import referral_module
 from rooms.kernel.time import Instant, cut
@@ -45,6 +45,16 @@ from tests.torture.simulation.virtual_time import Tasks, running_loop
 
 T = TypeVar("T")
 REF_KEY: Final = b"a key for references in the simulation"
+LOG: Final = LogWiring(
+    origin="rooms.example/log",
+    log_seed=b"\1" * 32,
+    receipt_seed=b"\2" * 32,
+    witnesses=(),
+    sources={Accepted.BET: bet_entries(REF_KEY)},
+    completions={},
+    holder="nobody",
+    interval=timedelta(seconds=1),
+)
 UNHURRIED: Final = 16
 """How much longer than asked a loop of a process waits for a ring: looking is what costs."""
 
@@ -188,7 +198,7 @@ def wire_house(process: Process, holder: str) -> House:
     parimutuel = parimutuel_module(
         database,
         Neighbours(
-            identity.face, ledger.face, oracle.face, referral.face, Recording(PendingStorage())
+            identity.face, ledger.face, oracle.face, referral.face, log_service(database, LOG)
         ),
         clock=clock,
         limits=limits(settings),

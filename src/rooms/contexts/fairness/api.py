@@ -15,6 +15,7 @@ from rooms.proof.beacon import Beacon, DrandChain
 from rooms.proof.chain import ChainTerms
 from rooms.proof.checkpoint import NoteKey, with_signatures
 from rooms.proof.leaves import LeafProof
+from rooms.proof.receipt import Receipt
 from rooms.proof.tiles import TileName
 
 # Rung on the doorbell when a new beacon is known: rounds that waited for it can be drawn.
@@ -121,6 +122,17 @@ class Recorder(Protocol):
 
 class Log(Recorder, Protocol):
     """The public, append-only log."""
+
+    def receipts(self, entries: Sequence[bytes]) -> list[Receipt]:
+        """Sign the entries of a batch once, in the order in which ``accept`` has their ids."""
+        ...
+
+    async def receipt(self, kind: Accepted, number: int, at: Instant) -> Receipt | None:
+        """Make the receipt of a row accepted before again, by its id and ``accepted_at``.
+
+        The same bytes as then; None where its batch was not noted for the log.
+        """
+        ...
 
     async def binding(self, kind: Accepted, number: int, at: Instant) -> Binding | None:
         """Show an accepted row in the log by its id and ``accepted_at``; None while it waits."""

@@ -12,6 +12,7 @@ from rooms.kernel.ids import BetId, CommandKey, PlayerId, RoomId
 from rooms.kernel.time import Instant
 from rooms.platform.commands import Answered
 from rooms.proof.pool import Side
+from rooms.proof.receipt import Receipt
 
 
 class RoomStatus(StrEnum):
@@ -63,13 +64,17 @@ class PlaceBet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BetReceipt:
-    """What an accepted bet is answered; it says the same for ever."""
+    """What an accepted bet is answered; it says the same for ever.
+
+    ``receipt`` is the house's signature; bets of before the log have none.
+    """
 
     id: BetId
     room_id: RoomId
     side: Side
     stake: int
     placed_at: Instant
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rooms.contexts.fairness.api import Completion, EntrySource, Recorder
+from rooms.contexts.fairness.api import Completion, EntrySource, Log
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.oracle.api import Oracle
@@ -15,6 +15,7 @@ from rooms.contexts.parimutuel.service.lean import Lean
 from rooms.contexts.parimutuel.service.opening import Opening, curiosity
 from rooms.contexts.parimutuel.service.placing import Placing
 from rooms.contexts.parimutuel.service.published import SettledRooms
+from rooms.contexts.parimutuel.service.receipts import Receipts
 from rooms.contexts.parimutuel.service.rooms import RoomsService
 from rooms.contexts.parimutuel.service.seen import Seen
 from rooms.contexts.parimutuel.service.settling import Settling
@@ -38,7 +39,7 @@ class Neighbours:
     ledger: Ledger
     oracle: Oracle
     referral: Referral
-    log: Recorder
+    log: Log
 
 
 def parimutuel_module(
@@ -81,7 +82,7 @@ def parimutuel_module(
             log=near.log,
             salts=salts,
         ),
-        betting=_betting(database, near, rooms, bets, limits),
+        betting=_betting(database, near, limits, Receipts(near.log, ref_key)),
         settling=settling,
         voiding=voiding,
         queries=queries,
@@ -97,16 +98,15 @@ def parimutuel_module(
     )
 
 
-def _betting(
-    database: Database, near: Neighbours, rooms: RoomStorage, bets: BetStorage, limits: Limits
-) -> Betting:
-    seen = Seen()
+def _betting(database: Database, near: Neighbours, limits: Limits, receipts: Receipts) -> Betting:
+    seen, rooms, bets = Seen(), RoomStorage(), BetStorage()
     return Betting(
         database,
         Lean(database, bets, near.oracle, limits, seen),
         Placing(rooms, bets, near.ledger, near.oracle, near.log, limits, seen),
         near.ledger,
         near.referral,
+        receipts,
     )
 
 

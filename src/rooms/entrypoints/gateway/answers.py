@@ -18,6 +18,7 @@ from rooms.platform.settings.durations import print_duration
 from rooms.proof.checkpoint import parse_note
 from rooms.proof.decimals import written
 from rooms.proof.pool import Side
+from rooms.proof.receipt import Receipt, ref_of
 from rooms.proof.terms import parse_terms
 
 
@@ -106,13 +107,25 @@ def bet_json(bet: BetReceipt, rooms: Rooms) -> messages.Bet:
     """Write the receipt of an accepted bet: the same bytes for ever."""
     return messages.Bet(
         id=str(bet.id),
-        ref=rooms.bet_ref(bet.id),
+        ref=rooms.bet_ref(bet.id) if bet.receipt is None else ref_of(bet.receipt),
         room_id=str(bet.room_id),
         side=bet.side,
         stake=sol(bet.stake),
         placed_at=rfc3339(bet.placed_at),
         status="ACCEPTED",
         payout=None,
+        receipt=None if bet.receipt is None else receipt_json(bet.receipt),
+    )
+
+
+def receipt_json(receipt: Receipt) -> messages.Receipt:
+    """Write a receipt."""
+    return messages.Receipt(
+        entry=receipt.entry.hex(),
+        index=receipt.index,
+        size=receipt.size,
+        path=[each.hex() for each in receipt.path],
+        signature=receipt.signature.hex(),
     )
 
 

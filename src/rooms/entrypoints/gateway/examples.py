@@ -79,8 +79,15 @@ BET: Final[Json] = {
     "placed_at": "2026-11-20T15:10:04.127Z",
     "status": "ACCEPTED",
     "payout": None,
+    "receipt": {
+        "entry": "029f1c2a7be03d44c8b1a6e5d2f0c47b830000019aa1b7f81f00000002540be400013132",
+        "index": 0,
+        "size": 1,
+        "path": [],
+        "signature": "5f0c...",
+    },
 }
-OWN_BET: Final[Json] = BET | {
+OWN_BET: Final[Json] = {name: BET[name] for name in BET if name != "receipt"} | {
     "room_title": "Will SOL touch $165 this hour?",
     "by_host": False,
     "status": "WON",

@@ -204,6 +204,19 @@ class Quote(Struct, frozen=True):
     indicative: bool
 
 
+class Receipt(Struct, frozen=True):
+    """The house's signature for a bet or ticket: its entry, and the path to the batch's root.
+
+    In hexadecimal; docs/spec/fairness.md, section 5.
+    """
+
+    entry: str
+    index: int
+    size: int
+    path: list[str]
+    signature: str
+
+
 class Bet(Struct, frozen=True):
     """An accepted bet."""
 
@@ -215,6 +228,7 @@ class Bet(Struct, frozen=True):
     placed_at: Time
     status: str
     payout: Amount | None
+    receipt: Receipt | None
 
 
 class OwnBet(Struct, frozen=True):

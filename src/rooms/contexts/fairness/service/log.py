@@ -23,6 +23,7 @@ from rooms.proof.checkpoint import NoteKey, cosigned_at, parse_note
 from rooms.proof.fields import Malformed
 from rooms.proof.leaves import LeafProof
 from rooms.proof.merkle import Node, Tree, consistency_nodes, inclusion_nodes
+from rooms.proof.receipt import Receipt, sign_batch
 from rooms.proof.tiles import TileName, entry_bundle, hash_of, tile_of, width_of
 
 MOST_ENTRIES: Final = 1_000
@@ -38,6 +39,19 @@ class LogService(Recording):
     sources: Mapping[Accepted, EntrySource]
     own: LogKeys
     known_witnesses: Sequence[NoteKey]
+
+    def receipts(self, entries: Sequence[bytes]) -> list[Receipt]:
+        """Sign the entries of a batch."""
+        return sign_batch(entries, self.own.receipt_signer)
+
+    async def receipt(self, kind: Accepted, number: int, at: Instant) -> Receipt | None:
+        """Make the receipt of a row accepted before again."""
+        async with self.database.snapshot() as tx:
+            batch = await self.queries.batch_of(tx, kind, number, at)
+            if batch is None:
+                return None
+            entries = await self.sources[kind].entries(tx, batch[0])
+        return self.receipts(entries)[list(batch[0]).index(number)]
 
     async def binding(self, kind: Accepted, number: int, at: Instant) -> Binding | None:
         """Show an accepted row in the log."""

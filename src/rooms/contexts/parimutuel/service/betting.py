@@ -14,6 +14,7 @@ from rooms.contexts.parimutuel.service.placing import (
     KnownAlreadyError,
     Placing,
 )
+from rooms.contexts.parimutuel.service.receipts import Receipts
 from rooms.contexts.parimutuel.settlement_storage import POOL_SHARDS, pool_shard
 from rooms.contexts.referral.api import Referral
 from rooms.kernel.ids import AccountId
@@ -43,6 +44,7 @@ class Betting:
     placing: Placing
     ledger: Ledger
     referral: Referral
+    receipts: Receipts
     _swift: Lanes[Asked, Answered[BetReceipt] | None] = field(init=False)
     _looked_at: Lanes[Asked, Answer] = field(init=False)
     _patient: Lanes[Asked, Answer] = field(init=False)
@@ -70,10 +72,10 @@ class Betting:
         assert isinstance(answer, Answered), f"{answer} is no answer to one who waits"
         if answer.replayed:
             self.lean.seen.doubt(asked.member.account_id)
-        return answer
+        return await self.receipts.find(answer)
 
     async def _place_lean(self, batch: Sequence[Asked]) -> Sequence[Answered[BetReceipt] | None]:
-        return await self.lean.place(batch, await self._pool_of(batch))
+        return self.receipts.sign(await self.lean.place(batch, await self._pool_of(batch)))
 
     async def _look_and_place(self, batch: Sequence[Asked]) -> Sequence[Answer]:
         return await self._place(batch, wait=False)
@@ -86,7 +88,8 @@ class Betting:
         for _ in range(TRIES):
             try:
                 async with self.database.transaction() as tx:
-                    return await self.placing.place(tx, batch, pool, wait=wait)
+                    answers = await self.placing.place(tx, batch, pool, wait=wait)
+                return self.receipts.sign(answers)
             except (KnownAlreadyError, Deadlock):
                 # A twin that another process commits between look and insert is found next time.
                 continue

@@ -1,0 +1,79 @@
+"""Receipts of accepted bets: one signature for all that were accepted together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from rooms.contexts.fairness.api import Accepted, Log
+from rooms.contexts.parimutuel.api import BetReceipt
+from rooms.kernel.ids import BetId
+from rooms.kernel.time import to_millis
+from rooms.platform.commands import Answered
+from rooms.proof.pool import Side
+from rooms.proof.receipt import Receipt
+from rooms.proof.records import bet_entry, ref
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Signs batches, and finds the receipts of bets that were accepted before."""
+
+    log: Log
+    ref_key: bytes = field(repr=False)
+
+    def sign(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Give the bets that one transaction accepted their receipts; leave other answers alone.
+
+        The batch is signed in the order of ids, in which the log has it too.
+        """
+        placed = {
+            answer.value.id: answer.value
+            for answer in answers
+            if isinstance(answer, Answered) and not answer.replayed
+        }
+        if not placed:
+            return list(answers)
+        signed = self._signed([placed[bet] for bet in sorted(placed)])
+        return [_with_receipt(answer, signed) for answer in answers]
+
+    def _signed(self, bets: Sequence[BetReceipt]) -> dict[BetId, BetReceipt]:
+        at = to_millis(bets[0].placed_at)
+        entries = [
+            bet_entry(
+                ref(self.ref_key, "bet", bet.id),
+                at,
+                bet.stake,
+                yes=bet.side is Side.YES,
+                room=str(bet.room_id),
+            )
+            for bet in bets
+        ]
+        receipts = self.log.receipts(entries)
+        return {bet.id: _signed(bet, receipt) for bet, receipt in zip(bets, receipts, strict=True)}
+
+    async def find(self, answer: Answered[BetReceipt]) -> Answered[BetReceipt]:
+        """Give a bet of before the receipt that it got then: the same bytes, made again."""
+        bet = answer.value
+        if bet.receipt is not None:
+            return answer
+        receipt = await self.log.receipt(Accepted.BET, bet.id, bet.placed_at)
+        return answer if receipt is None else Answered(_signed(bet, receipt), answer.replayed)
+
+
+def _with_receipt(answer: Answer, signed: dict[BetId, BetReceipt]) -> Answer:
+    if isinstance(answer, Answered) and answer.value.id in signed:
+        return Answered(signed[answer.value.id], answer.replayed)  # type: ignore[return-value]
+    return answer
+
+
+def _signed(bet: BetReceipt, receipt: Receipt) -> BetReceipt:
+    return BetReceipt(
+        id=bet.id,
+        room_id=bet.room_id,
+        side=bet.side,
+        stake=bet.stake,
+        placed_at=bet.placed_at,
+        receipt=receipt,
+    )
