@@ -197,6 +197,13 @@ async def _void(stepped: SteppedHouse, scene: Scene, say: Say) -> None:
     await _clock(stepped, scene, say)
 
 
+async def _append(stepped: SteppedHouse, scene: Scene, say: Say) -> None:
+    """The sequencer appends what waits, somebody bets once more, and it appends that."""
+    say("first", await stepped.append() > 0)
+    await _bet(stepped, scene.bet("host", NO, 2 * ONE), say, "host")
+    say("leaves", await stepped.append())
+
+
 async def _nothing(stage: Stage, scene: Scene) -> None:
     pass
 
@@ -257,6 +264,7 @@ COMMANDS: Final = {
     "settle_at_close": Command(_past_its_time, _settle_at_close, ("status SETTLED", "level 3")),
     "void": Command(_room_with_a_request, _void, ("VOIDED: ADMIN",)),
     "void_at_lock": Command(_lonely_past_lock_time, _clock, ("VOIDED: MIN_PLAYERS",)),
+    "append": Command(_two_open_rooms, _append, ("kind accepted, bets 4", "kind accepted, bets 1")),
     "fund": Command(_nothing, _fund, ("newcomer, balance 5000000000",)),
     "hold": Command(_a_host, _hold, ("state released", "state posted", "state expired")),
     "referral": Command(_a_host, _referral, ("friend of friend",)),

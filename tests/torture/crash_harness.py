@@ -32,7 +32,9 @@ BOOKS_EVERY: Final = 50
 """After so many points a database's books are summed again as a whole, and it is replaced."""
 
 # What each run gives out anew.
-ANEW: Final = frozenset({"id", "room_id", "placed_at", "player_id", "referral_code", "account"})
+ANEW: Final = frozenset(
+    {"id", "room_id", "placed_at", "receipt", "player_id", "referral_code", "account"}
+)
 _numbers = itertools.count(1)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import MethodType
 from typing import Any, Final, cast
 
+from rooms.contexts.fairness.workers import Sequencer
 from rooms.contexts.ledger.workers import HoldExpiry
 from rooms.contexts.oracle.workers import Monitor
 from rooms.contexts.parimutuel.workers import RoomClock
@@ -69,6 +70,14 @@ class SteppedHouse:
     async def expire_holds(self) -> None:
         """Let the ledger end the holds whose time has come."""
         await self._behind("ledger", HoldExpiry).ledger.expire_holds()
+
+    async def append(self) -> int:
+        """Let the sequencer append what waits, as its leader; give the size of the log."""
+        sequencer = self._behind("fairness", Sequencer)
+        assert await sequencer.lease.acquire(), "another process leads the log"
+        while await sequencer.sequencing.append(sequencer.lease):
+            pass
+        return (await self.house.log.head()).size
 
     async def rest(self) -> None:
         """Let everything happen that is due."""

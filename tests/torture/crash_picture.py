@@ -12,6 +12,7 @@ from rooms.contexts.ledger.checks import check_books
 from rooms.platform.database import Database, Row, Tx
 from rooms.processes.compose import House
 from rooms.proof.evidence import verify_room
+from rooms.proof.merkle import root_of
 from tests.houses import POOLS
 from tests.torture.crash_scene import Scene
 
@@ -76,6 +77,19 @@ AUDIT: Final = "SELECT action FROM identity.audit WHERE id > $1"
 COMMANDS: Final = (
     "SELECT answer IS NOT NULL AS answered FROM platform.commands WHERE starts_with(key, $1)"
 )
+# What waits for the log, each thing by itself, and whether it is there; and what the log says.
+NOTED: Final = """
+    SELECT noted.kind, bet.account_id, done.leaf IS NOT NULL AS logged
+    FROM fairness.pending AS noted
+    LEFT JOIN LATERAL unnest(noted.ids) AS id ON true
+    LEFT JOIN parimutuel.bets AS bet ON bet.id = id.id
+    LEFT JOIN fairness.sequenced AS done ON done.pending_id = noted.id
+"""
+LEAVES: Final = """
+    SELECT entry::jsonb ->> 'kind' AS kind, entry::jsonb ->> 'count' AS bets FROM fairness.leaves
+"""
+TREE: Final = "SELECT hash FROM fairness.leaves ORDER BY index"
+HEADS: Final = "SELECT size, root FROM fairness.heads"
 
 
 async def picture_of(database: Database, scene: Scene) -> Picture:
@@ -99,6 +113,8 @@ async def picture_of(database: Database, scene: Scene) -> Picture:
             "settlements": _listed(await tx.fetch(SETTLEMENTS, rooms), roles),
             "facts": _listed(await tx.fetch(FACTS, scene.since["facts"]), roles),
             "audit": _listed(await tx.fetch(AUDIT, scene.since["audit"]), roles),
+            "noted": _listed(await tx.fetch(NOTED), roles),
+            "leaves": _listed(await tx.fetch(LEAVES), roles),
             "commands": _listed(await tx.fetch(COMMANDS, f"{scene.mark} "), roles),
         }
 
@@ -151,6 +167,14 @@ async def unverified(house: House, scene: Scene) -> list[str]:
             report = verify_room([line async for line in house.rooms.settlement_file(room)])
             if report.verdict != "verified":
                 wrong.append(f"the file of room {room} does not verify: {report.steps}")
+    async with house.database.snapshot() as tx:
+        tree = [row["hash"] for row in await tx.fetch(TREE)]
+        heads = await tx.fetch(HEADS)
+    wrong += [
+        f"the head of {head['size']} leaves is not that of the log"
+        for head in heads
+        if head["root"] != root_of(tree[: head["size"]])
+    ]
     return wrong
 
 

@@ -167,8 +167,15 @@ class Stage:
             response.raise_for_status()
 
     async def leave(self) -> None:
-        """Let the oracle forget what it still watches, so that the next scene finds it idle."""
+        """Let the oracle forget what it still watches, so that the next scene finds it idle.
+
+        The log is made anew too: where it has run, a bet counts only under a head.
+        """
         async with self.owner.transaction() as tx:
+            await tx.execute(
+                "TRUNCATE fairness.pending, fairness.sequenced, fairness.leaves, fairness.tiles, "
+                "fairness.heads, fairness.cosignatures"
+            )
             await tx.execute(
                 "UPDATE oracle.watches SET ended_at = clock_timestamp() WHERE ended_at IS NULL"
             )
