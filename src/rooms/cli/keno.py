@@ -6,25 +6,25 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
+from rooms.cli import keno_game
 from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, report, table
+from rooms.cli.paytables import read_paytable
 from rooms.platform.problem import ExitCode, Problem
 from rooms.processes.office import ask_house
 from rooms.proof.chain import SEED_BYTES, link_hash
 from rooms.proof.draw import draw_blocks
 from rooms.proof.drawstats import SUSPICIOUS, judge
-from rooms.proof.fields import Malformed
-from rooms.proof.paytable import Paytable, parse_toml, worth, worth_json
+from rooms.proof.paytable import worth, worth_json
 
 BLOCKS_OF_A_DRAW: Final = 3
-SHIPPED: Final = Path(__file__).parents[1] / "proof" / "paytables"
 
 app = typer.Typer(help="Keno: paytables, draws, their words and statistics.", no_args_is_help=True)
+app.add_typer(keno_game.app, name="game")
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="A paytable in TOML; gentle, classic, bold are ours.")
@@ -47,26 +47,12 @@ class PaytableReport:
 def paytable(file: File, *, as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     """Weigh a paytable: its hash and, per number of spots, RTP, sigma, hit rate, odds."""
     del data  # a paytable is weighed without the house
-    found = _read(file)
+    found = read_paytable(file)
     weighed = PaytableReport(
         found.hash.hex(),
         {str(spots): worth_json(worth(row)) for spots, row in found.multipliers.items()},
     )
     report(weighed, lambda console: _show(console, weighed), as_json=as_json)
-
-
-def _read(file: str) -> Paytable:
-    shipped = SHIPPED / f"{file}.toml"
-    try:
-        text = (shipped if file.isalpha() and shipped.is_file() else Path(file)).read_text()
-        return parse_toml(text)
-    except (OSError, UnicodeDecodeError, Malformed) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else problem
-        raise Problem(
-            f"{file} is no paytable: {reason}",
-            exit_code=ExitCode.USAGE,
-            next_step='write [spots] and lines like 2 = ["0", "1", "9.5"]',
-        ) from problem
 
 
 def _show(console: Console, weighed: PaytableReport) -> None:

@@ -20,6 +20,7 @@ LONGEST_ENTRY: Final = 65_535
 TICKET: Final = 0x01
 BET: Final = 0x02
 REF_SIZE: Final = 16
+PICKS_SIZE: Final = 10
 
 _TICKET: Final = struct.Struct(">B16sQQQ10s")
 _BET: Final = struct.Struct(">B16sQQB")
@@ -53,9 +54,15 @@ def ticket_entry(
     reference: bytes, accepted_at: int, stake: int, round_: int, picks: Iterable[int], game: str
 ) -> bytes:
     """Write an accepted ticket; a pick p from 1 to 80 is the bit of value 2**(p - 1)."""
-    bits = sum(1 << pick - 1 for pick in picks)
-    packed = _TICKET.pack(TICKET, reference, accepted_at, stake, round_, bits.to_bytes(10, "big"))
-    return packed + game.encode("ascii")
+    bits = sum(1 << pick - 1 for pick in picks).to_bytes(PICKS_SIZE, "big")
+    return packed_ticket(reference, accepted_at, stake, round_, bits, game)
+
+
+def packed_ticket(
+    reference: bytes, accepted_at: int, stake: int, round_: int, bits: bytes, game: str
+) -> bytes:
+    """Write an accepted ticket whose picks are its ten bytes already."""
+    return _TICKET.pack(TICKET, reference, accepted_at, stake, round_, bits) + game.encode("ascii")
 
 
 def payout_entry(reference: bytes, payout: int) -> bytes:

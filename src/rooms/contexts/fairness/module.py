@@ -31,8 +31,7 @@ from rooms.platform.database import Database
 from rooms.platform.http import HttpClient
 from rooms.platform.lease import Lease
 from rooms.platform.module import Module, Worker
-from rooms.platform.settings import DrandSettings, FairnessSettings
-from rooms.proof.beacon import DrandChain
+from rooms.platform.settings import FairnessSettings
 from rooms.proof.checkpoint import NoteKey
 from rooms.proof.signature import Signer
 
@@ -74,7 +73,7 @@ def fairness_module(
     beacons = BeaconService(
         database,
         BeaconStorage(),
-        DrandMirrors(http, drand_chain(settings.drand), settings.drand.mirrors),
+        DrandMirrors(http, settings.drand.chain, settings.drand.mirrors),
         clock,
     )
     seeds = ChainService(
@@ -124,15 +123,4 @@ def sequencing(database: Database, wiring: LogWiring) -> Sequencing:
         keys=wiring.keys,
         sources=wiring.sources,
         completing=Completing(database, wiring.completions),
-    )
-
-
-def drand_chain(settings: DrandSettings) -> DrandChain:
-    """Give the drand chain that the settings name."""
-    return DrandChain(
-        public_key=bytes.fromhex(settings.public_key),
-        period=settings.period,
-        genesis=settings.genesis,
-        group_hash=bytes.fromhex(settings.group_hash),
-        beacon_id=settings.beacon_id,
     )

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from rooms.kernel.money import LAMPORTS_PER_SOL
 from rooms.platform.settings.durations import Duration
 from rooms.platform.settings.sources import Sources
-from rooms.proof.beacon import QUICKNET
+from rooms.proof.beacon import QUICKNET, DrandChain
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 _NOTHING = timedelta()
@@ -194,6 +194,17 @@ class DrandSettings(BaseModel):
         "https://api3.drand.sh",
         "https://drand.cloudflare.com",
     )
+
+    @property
+    def chain(self) -> DrandChain:
+        """Give the chain itself."""
+        return DrandChain(
+            public_key=bytes.fromhex(self.public_key),
+            period=self.period,
+            genesis=self.genesis,
+            group_hash=bytes.fromhex(self.group_hash),
+            beacon_id=self.beacon_id,
+        )
 
 
 Seed = Annotated[SecretStr, Field(min_length=64, max_length=64)]

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from rooms.contexts.keno.api import TicketView
-from rooms.contexts.keno.domain import read_picks
 from rooms.contexts.keno.queries.views import TICKETS, ticket_view
 from rooms.kernel.ids import GameId
 from rooms.platform.database import Tx, array
-from rooms.proof.records import ref, ticket_entry
+from rooms.proof.records import packed_ticket, ref
 
 GIVE_WAY_EVERY: Final = 200
 
@@ -104,8 +103,8 @@ class TicketEntries:
         entries: dict[int, bytes] = {}
         for ticket, accepted_at, stake, number, picks, game in rows:
             reference = ref(self.ref_key, "ticket", ticket)
-            entries[ticket] = ticket_entry(
-                reference, accepted_at, stake, number, read_picks(picks.bytes), game
+            entries[ticket] = packed_ticket(
+                reference, accepted_at, stake, number, picks.bytes, game
             )
             if len(entries) % GIVE_WAY_EVERY == 0:
                 await asyncio.sleep(0)
