@@ -17,6 +17,7 @@ QUESTIONS: Final = (
     "commit_to_consumer",
     "oracle_tick",
     "touch_to_settled",
+    "keno",
 )
 ON_REQUEST: Final = ("growth",)
 """What takes too long to be run unless it is named."""

@@ -156,6 +156,10 @@ class KenoHouse:
                     number,
                     whole,
                 )
+            await tx.execute(
+                "UPDATE fairness.pending SET at = at - $1::interval WHERE kind = 'ticket'", whole
+            )
+            await tx.execute("UPDATE fairness.heads SET at = at - $1::interval", whole)
         self.keno.showing.schedules.forget()
 
     async def pass_rounds(self, rounds: int = 1, *, game: str = GAME) -> None:

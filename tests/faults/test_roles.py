@@ -156,7 +156,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         PLACE_BETS,
         "fairness.wait_for_head()",
         "keno.join_lines(integer[],boolean,boolean)",
-        "keno.lock_rounds(integer[],bigint[],bigint[])",
+        "keno.sold_tickets(bigint[])",
         "fairness.accept(text,bigint[],timestamp with time zone)",
         "ledger.reserve(text,bigint,bigint,text,timestamp with time zone)",
         "ledger.end_hold(bigint,text)",

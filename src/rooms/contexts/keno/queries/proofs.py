@@ -92,12 +92,8 @@ class TicketEntries:
     async def entries(self, tx: Tx, ids: Sequence[int]) -> list[bytes]:
         """Give the entry of each ticket, in the order of ids."""
         rows = await tx.fetch(
-            """
-            SELECT ticket.id, (extract(epoch FROM accepted_at) * 1000)::bigint, stake, number,
-                   picks, game.game
-            FROM keno.tickets AS ticket JOIN keno.games AS game ON game.id = ticket.game_id
-            WHERE ticket.id = ANY ($1::text::bigint[])
-            """,
+            "SELECT id, accepted_ms, stake, number, picks, game "
+            "FROM keno.sold_tickets($1::text::bigint[])",
             array(ids),
         )
         entries: dict[int, bytes] = {}

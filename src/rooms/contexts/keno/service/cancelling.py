@@ -31,22 +31,19 @@ class Cancelling:
         """Cancel a ticket whose round has not opened; once it is cancelled, say so again."""
         async with self.database.transaction() as tx:
             found = await self._own(tx, ticket, player)
-            # The round's lock keeps two who cancel the same ticket apart: it is looked at again.
             (standing,) = await self.schedules.games.join_lines(tx, [found.game])
             schedule = (await self.schedules.of(tx, [standing]))[found.game]
             terms = schedule.of(found.number)
             assert terms is not None, "a ticket's round has terms"
-            limit = terms.limits.round_limit
-            _, at = await self.tickets.lock_rounds(tx, {(found.game, found.number): limit})
-            found = await self._own(tx, ticket, player)
-            if found.refunded is None:
-                opens_at = terms.chain.slot(found.number)
-                if to_millis(at) >= opens_at:
-                    raise Refusal("E-TICKET-LATE", ticket=ticket, opens_at=from_millis(opens_at))
+            opens_at = terms.chain.slot(found.number)
+            if found.refunded is None and to_millis(standing.at) >= opens_at:
+                raise Refusal("E-TICKET-LATE", ticket=ticket, opens_at=from_millis(opens_at))
+            # Of two who cancel the same ticket the second one waits here, and notes nothing.
+            if await self.tickets.add_refund(tx, found, "CANCELLED", standing.at):
                 game = (await self.schedules.numbered(tx, [found.game]))[found.game]
-                top = terms.top_prize(len(found.picks), found.stake)
-                await self.tickets.add_refund(tx, found, "CANCELLED", at)
-                await self._give_back(tx, found, game, top)
+                await self._give_back(
+                    tx, found, game, terms.top_prize(len(found.picks), found.stake)
+                )
             return await self.queries.ticket(tx, ticket, player)
 
     async def _own(self, tx: Tx, ticket: TicketId, player: PlayerId) -> Ticket:
@@ -66,6 +63,5 @@ class Cancelling:
                 Movement(ticket.account, ticket.stake, "refund", ref),
             ],
         )
-        change = Sold(-1, -ticket.stake, -top)
-        await self.tickets.add_sold(tx, {(ticket.game, ticket.number): change})
+        await self.tickets.take_back(tx, (ticket.game, ticket.number), Sold(1, ticket.stake, top))
         await self.bankrolls.change(tx, {(game.operator, game.asset): (0, -top)})

@@ -1,10 +1,11 @@
 """Who may have the tickets that a batch asks for: judged one by one, in their order.
 
-Everything that is counted here is locked or, as the bankroll, looked at again when it is written.
+Everything that is counted here is locked or, as rounds and bankrolls, looked at again when it is
+written.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -153,11 +154,12 @@ class Table:
 class Counter:
     """What the purchases of a batch are judged by, and which of them were accepted.
 
-    ``exposure`` is that of the locked rounds, ``free`` what bankrolls can still stand for,
+    ``limits`` and ``exposure`` are of the rounds, ``free`` is what bankrolls can still stand for,
     ``available`` what the locked accounts can pay.
     """
 
     at: Instant
+    limits: Mapping[RoundKey, int]
     exposure: dict[RoundKey, int]
     free: dict[Bankroll, int]
     available: dict[AccountId, int]

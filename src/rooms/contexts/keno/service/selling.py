@@ -21,7 +21,8 @@ from rooms.contexts.keno.service.judging import (
 )
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.service.stakes import STAKE_SHARDS, Stakes, stake_shard
-from rooms.contexts.keno.storage.games import BankrollStorage, Game, Uncovered
+from rooms.contexts.keno.storage.covering import Uncovered
+from rooms.contexts.keno.storage.games import BankrollStorage, Game
 from rooms.contexts.keno.storage.tickets import NewPurchase, TicketStorage
 from rooms.contexts.ledger.api import Ledger, Payment
 from rooms.kernel.ids import GameId, TicketId
@@ -36,7 +37,9 @@ from rooms.proof.draw import mask
 
 # How many purchases that wait for somebody's lock may each keep a connection.
 PATIENT: Final = 3
-TRIES: Final = 4
+# A limit that is nearly reached may be taken by another lane between look and write, again and
+# again, but every time somebody gets on.
+TRIES: Final = 20
 # Tickets of one transaction: more would hold a round's lock for too long.
 MOST_TICKETS: Final = 2_000
 
@@ -156,27 +159,27 @@ class Selling:
         *,
         wait: bool,
     ) -> Counter:
-        """Lock the rounds, then the accounts, and look at what limits the batch."""
+        """Lock the accounts, then read the time and what limits the batch.
+
+        Rounds and bankrolls are not locked here, for all sales meet there: they are looked at
+        again by their constraints, when they are written.
+        """
         rounds = {
             key: limit for each in wanted if isinstance(each, Wanted) for key, limit in each.limits
         }
         if not rounds:
             at = max(table.standing.at for table in tables.values())
-            return Counter(at, {}, {}, {})
-        exposure, at = await self.tickets.lock_rounds(tx, rounds)
-        if any(table.has_moved(at) for table in tables.values()):
-            raise TakeAgainError  # a round's lock time came while others had the rounds
+            return Counter(at, {}, {}, {}, {})
         accounts = {
             asked.account
             for asked, each in zip(batch, wanted, strict=True)
             if isinstance(each, Wanted)
         }
-        return Counter(
-            at,
-            exposure,
-            await self.bankrolls.free(tx),
-            await self.ledger.spendable(tx, accounts, wait=wait),
-        )
+        available = await self.ledger.spendable(tx, accounts, wait=wait)
+        exposure, at = await self.tickets.exposures(tx, rounds)
+        if any(table.has_moved(at) for table in tables.values()):
+            raise TakeAgainError  # a round's lock time came while others had the accounts
+        return Counter(at, rounds, exposure, await self.bankrolls.free(tx), available)
 
     async def _write(self, tx: Tx, counter: Counter) -> dict[Key, Purchase]:
         """Write the accepted purchases; what many others wait for comes last."""
@@ -191,7 +194,7 @@ class Selling:
         await tx.publish(
             TicketsSold(purchases=[_sold(*each) for each in zip(rows, accepted, strict=True)])
         )
-        await self.tickets.add_sold(tx, counter.sold)
+        await self.tickets.add_sold(tx, counter.sold, counter.limits)
         await self.bankrolls.change(tx, _exposed(accepted))
         staked = sum(row.stake * row.rounds for row in rows)
         tx.once_committed.append(lambda _: count_tickets(tickets, staked))

@@ -70,6 +70,7 @@ class Settling:
         """Pay rounds of these games as their leader; give how many. LeadershipLost if another's."""
         async with self.database.transaction() as tx:
             await lease.guard(tx)
+            await self.paying.by_index(tx, only=True)
             unpaid = await self.paying.unpaid(tx, games, MOST_ROUNDS)
             due = _some(await self._due(tx, unpaid)) if unpaid else []
             if due:
@@ -104,6 +105,7 @@ class Settling:
         await self._refund_late(tx, due)
         await self.ledger.open_movements(tx)
         divided = await self.paying.pay(tx, [each.payable for each in due], STAKE_SHARDS)
+        await self.paying.by_index(tx, only=False)  # the ledger plans for itself
         first = unpaid[0]
         key = f"keno:{known[first.game].name}:{first.number}"
         journal = await self.ledger.post(tx, key, await self._house(tx, known, divided, key))

@@ -1,13 +1,11 @@
 """Games, their terms and their paytables, as rows."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
-
-import asyncpg
 
 from rooms.contexts.keno.api import GameStatus
 from rooms.contexts.keno.domain import Limits, Terms
+from rooms.contexts.keno.storage.covering import covering
 from rooms.kernel.ids import AccountId, GameId, StaffId
 from rooms.kernel.money import Asset
 from rooms.kernel.time import Instant
@@ -216,10 +214,6 @@ class GameStorage:
         return None if row is None else (row["id"], parse_spots(row["spots"]))
 
 
-class Uncovered(Exception):  # noqa: N818 - it is what happened, not a malfunction
-    """A bankroll has to stand for more than it has; nothing was written."""
-
-
 class BankrollStorage:
     """What operators can pay prizes from."""
 
@@ -268,17 +262,6 @@ class BankrollStorage:
             """,
             *map(list, zip(*rows, strict=True)),
         )
-
-
-@asynccontextmanager
-async def covering() -> AsyncIterator[None]:
-    """Turn what the bankrolls' constraint refuses into Uncovered."""
-    try:
-        yield
-    except asyncpg.CheckViolationError as error:
-        if error.constraint_name != "covers_every_prize":
-            raise
-        raise Uncovered from error
 
 
 def _game(row: Row) -> Game:

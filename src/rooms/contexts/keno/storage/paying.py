@@ -78,6 +78,17 @@ class Divided(NamedTuple):
 class PayingStorage:
     """One method is one statement."""
 
+    async def by_index(self, tx: Tx, *, only: bool) -> None:
+        """Let this transaction's next statements find tickets by their indexes, or as it likes.
+
+        A plan from when there were few tickets would read every one that was ever sold.
+        """
+        await tx.execute(
+            "SELECT set_config('enable_seqscan', $1, true), "
+            "set_config('enable_hashjoin', $1, true), set_config('enable_mergejoin', $1, true)",
+            "off" if only else "on",
+        )
+
     async def unpaid(self, tx: Tx, games: Sequence[GameId], most: int) -> list[Unpaid]:
         """Give the rounds of these games that have to be paid, the oldest of each first."""
         rows = await tx.fetch(

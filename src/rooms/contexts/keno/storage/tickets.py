@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from rooms.contexts.keno.api import Purchase
 from rooms.contexts.keno.domain import read_picks
+from rooms.contexts.keno.storage.covering import covering
 from rooms.kernel.ids import AccountId, GameId, PlayerId, TicketId
 from rooms.kernel.money import Asset
 from rooms.kernel.time import Instant
@@ -31,7 +32,7 @@ class NewPurchase(NamedTuple):
 
 
 class Sold(NamedTuple):
-    """By how much a batch, or a cancelled ticket, changes what is sold of a round."""
+    """How much of a round is sold by a batch, or was by a ticket that is cancelled."""
 
     tickets: int
     handle: int
@@ -66,17 +67,21 @@ class Ticket:
 class TicketStorage:
     """Tickets are inserted and read, never changed."""
 
-    async def lock_rounds(
-        self, tx: Tx, rounds: Mapping[RoundKey, int]
+    async def exposures(
+        self, tx: Tx, rounds: Collection[RoundKey]
     ) -> tuple[dict[RoundKey, int], Instant]:
-        """Lock rounds, given with their limits; give their exposure, and the time after."""
+        """Give the exposure of rounds, and the time; it may be more when it is written."""
         keys = sorted(rounds)
         rows = await tx.fetch(
-            "SELECT game_id, number, exposure, at FROM keno.lock_rounds("
-            "$1::text::integer[], $2::text::bigint[], $3::text::bigint[])",
+            """
+            SELECT asked.game_id, asked.number, coalesce(round.exposure, 0),
+                   date_trunc('milliseconds', clock_timestamp())
+            FROM unnest($1::text::integer[], $2::text::bigint[]) AS asked (game_id, number)
+            LEFT JOIN keno.rounds AS round
+              ON round.game_id = asked.game_id AND round.number = asked.number
+            """,
             array([game for game, _ in keys]),
             array([number for _, number in keys]),
-            array([rounds[key] for key in keys]),
         )
         return {(GameId(row[0]), row[1]): row[2] for row in rows}, rows[0][3]
 
@@ -111,19 +116,41 @@ class TicketStorage:
             *map(array, zip(*purchases, strict=True)),
         )
 
-    async def add_sold(self, tx: Tx, sold: Mapping[RoundKey, Sold]) -> None:
-        """Count what was sold into the rounds, which are locked."""
+    async def add_sold(
+        self, tx: Tx, sold: Mapping[RoundKey, Sold], limits: Mapping[RoundKey, int]
+    ) -> None:
+        """Count what was sold into the rounds: late, for every sale of a round waits here.
+
+        Raises Uncovered where a round's exposure would be above its limit.
+        """
+        rows = [(*key, *sold[key], limits[key]) for key in sorted(sold)]
+        async with covering():
+            await self._add_sold(tx, rows)
+
+    async def _add_sold(self, tx: Tx, rows: Sequence[tuple[int, ...]]) -> None:
         await tx.execute(
             """
-            UPDATE keno.rounds AS round
-            SET tickets = round.tickets + sold.tickets, handle = round.handle + sold.handle,
-                exposure = round.exposure + sold.exposure
-            FROM unnest($1::text::integer[], $2::text::bigint[], $3::text::integer[],
-                        $4::text::bigint[], $5::text::bigint[])
-              AS sold (game_id, number, tickets, handle, exposure)
-            WHERE round.game_id = sold.game_id AND round.number = sold.number
+            INSERT INTO keno.rounds AS known
+                (game_id, number, tickets, handle, exposure, round_limit)
+            SELECT * FROM unnest($1::text::integer[], $2::text::bigint[], $3::text::integer[],
+                                 $4::text::bigint[], $5::text::bigint[], $6::text::bigint[])
+              AS sold (game_id, number, tickets, handle, exposure, round_limit)
+            ORDER BY sold.game_id, sold.number
+            ON CONFLICT (game_id, number) DO UPDATE
+            SET tickets = known.tickets + excluded.tickets,
+                handle = known.handle + excluded.handle,
+                exposure = known.exposure + excluded.exposure
             """,
-            *map(array, zip(*((*key, *change) for key, change in sold.items()), strict=True)),
+            *map(array, zip(*rows, strict=True)),
+        )
+
+    async def take_back(self, tx: Tx, key: RoundKey, sold: Sold) -> None:
+        """Count a cancelled ticket out of its round."""
+        await tx.execute(
+            "UPDATE keno.rounds SET tickets = tickets - $3, handle = handle - $4, "
+            "exposure = exposure - $5 WHERE game_id = $1 AND number = $2",
+            *key,
+            *sold,
         )
 
     async def earlier(self, tx: Tx, keys: Collection[tuple[PlayerId, str]]) -> list[KnownPurchase]:
@@ -164,10 +191,11 @@ class TicketStorage:
             """
             INSERT INTO keno.refunds (ticket_id, game_id, number, reason, at)
             SELECT ticket.id, ticket.game_id, ticket.number, 'LATE_BINDING', $4
-            FROM keno.tickets AS ticket
-            JOIN unnest($2::text::integer[], $3::text::bigint[]) AS due (game_id, number)
-              ON due.game_id = ticket.game_id AND due.number = ticket.number
-            WHERE ticket.id = ANY ($1::text::bigint[])
+            FROM unnest($1::text::bigint[]) AS late (id)
+            JOIN keno.tickets AS ticket ON ticket.id = late.id
+            WHERE EXISTS (SELECT FROM unnest($2::text::integer[], $3::text::bigint[])
+                            AS due (game_id, number)
+                          WHERE due.game_id = ticket.game_id AND due.number = ticket.number)
             ON CONFLICT DO NOTHING
             """,
             array(list(tickets)),
@@ -176,15 +204,18 @@ class TicketStorage:
             at,
         )
 
-    async def add_refund(self, tx: Tx, ticket: Ticket, reason: str, at: Instant) -> None:
-        await tx.execute(
-            "INSERT INTO keno.refunds (ticket_id, game_id, number, reason, at) "
-            "VALUES ($1, $2, $3, $4, $5)",
-            ticket.id,
-            ticket.game,
-            ticket.number,
-            reason,
-            at,
+    async def add_refund(self, tx: Tx, ticket: Ticket, reason: str, at: Instant) -> bool:
+        """Note that a ticket's stake goes back; False where somebody noted it before."""
+        return bool(
+            await tx.execute(
+                "INSERT INTO keno.refunds (ticket_id, game_id, number, reason, at) "
+                "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                ticket.id,
+                ticket.game,
+                ticket.number,
+                reason,
+                at,
+            )
         )
 
 
