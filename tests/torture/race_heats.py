@@ -226,7 +226,7 @@ async def same_key(track: Track) -> None:
     outcomes = await track.race([_twin(command) for command in commands])
     done = _accepted(outcomes)
     first = [outcome for outcome in done if not outcome.answer.replayed]
-    receipts = {outcome.answer.value for outcome in done}
+    receipts = {repr(outcome.answer.value) for outcome in done}
     track.expect(len(first) == 1, f"key {key} was new {len(first)} times")
     track.expect(len(receipts) == 1, f"key {key} got {receipts}")
     track.expect(len(done) == CLIENTS // len(stakes), f"key {key} was answered {len(done)} times")
