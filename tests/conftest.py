@@ -16,6 +16,9 @@ from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn, EmbeddedPostgres
 from tests.addresses import of_database, of_superuser
+from tests.browser import browser, chromium, tab
+
+__all__ = ["browser", "chromium", "tab"]
 
 hypothesis.settings.register_profile(
     "suite",
