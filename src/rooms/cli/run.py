@@ -40,7 +40,7 @@ def start(
     settings = load(data)
     log_to(None, settings.telemetry.log_level)
     with use_database(data, settings.database) as dsn:
-        _require_current(dsn.app)
+        migrate.require_current(dsn.app)
         web = listen(host, port, "--port") if GATEWAY in modules else None
         run_loop(_run(modules, settings, dsn.app, web, as_json=as_json))
 
@@ -78,14 +78,4 @@ def _require_known(modules: list[str]) -> None:
             f"There is no module {unknown[0]!r}",
             exit_code=ExitCode.USAGE,
             next_step=f"choose among {', '.join(MODULES)}",
-        )
-
-
-def _require_current(url: str) -> None:
-    pending = migrate.status(url).pending
-    if pending:
-        raise Problem(
-            f"The database misses {len(pending)} migrations",
-            exit_code=ExitCode.DEPENDENCY_DOWN,
-            next_step="rooms db migrate",
         )

@@ -46,6 +46,15 @@ def status(url: str) -> Status:
     return asyncio.run(_with_connection(url, read_status))
 
 
+def require_current(url: str) -> None:
+    """Refuse a database that is not of this version. MigrationProblem."""
+    pending = status(url).pending
+    if pending:
+        raise MigrationProblem(
+            f"The database misses {len(pending)} migrations", next_step="rooms db migrate"
+        )
+
+
 def migrate(owner_url: str) -> list[str]:
     """Apply what is pending in one transaction; give the names applied.
 

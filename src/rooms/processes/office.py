@@ -1,14 +1,17 @@
 """The house as staff use it from the command line: opened for one question, then closed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from rooms.platform import migrate
 from rooms.platform.database import READER, Database, Tx
 from rooms.platform.doorbell import Doorbell
-from rooms.platform.postgres import use_database
-from rooms.platform.settings import load, make_master_key
+from rooms.platform.postgres import Dsn, EmbeddedPostgres, own_database, use_database
+from rooms.platform.problem import ExitCode, Problem
+from rooms.platform.settings import DatabaseSettings, load, make_master_key
 from rooms.platform.telemetry import log_to
 from rooms.processes.compose import House, open_house
 
@@ -16,7 +19,10 @@ Answer = TypeVar("Answer")
 
 
 def ask_house(data: Path, question: Callable[[House], Awaitable[Answer]]) -> Answer:
-    """Open the house of this data folder without running anything, and ask it."""
+    """Open the house of this data folder without running anything, and ask it.
+
+    Problem (exit code 5) where no house was made there, or migrations are pending.
+    """
 
     async def ask(url: str) -> Answer:
         async with open_house(settings, url) as house:
@@ -24,7 +30,7 @@ def ask_house(data: Path, question: Callable[[House], Awaitable[Answer]]) -> Ans
 
     settings = load(data)
     log_to(None, settings.telemetry.log_level)
-    with use_database(data, settings.database) as dsn:
+    with _ready_database(data, settings.database) as dsn:
         if settings.database.url is None:  # all of this house is on this machine, its key too
             make_master_key(data)
             settings = load(data, profile={"keno": {"without_entropy": True}})
@@ -32,7 +38,10 @@ def ask_house(data: Path, question: Callable[[House], Awaitable[Answer]]) -> Ans
 
 
 def ask_books(data: Path, question: Callable[[Tx], Awaitable[Answer]]) -> Answer:
-    """Ask the books in one consistent snapshot, as the role that only reads."""
+    """Ask the books in one consistent snapshot, as the role that only reads.
+
+    Problem as for ``ask_house``.
+    """
 
     async def ask(url: str) -> Answer:
         books = Database(url, Doorbell(), role=READER, size=2)
@@ -45,5 +54,19 @@ def ask_books(data: Path, question: Callable[[Tx], Awaitable[Answer]]) -> Answer
 
     settings = load(data)
     log_to(None, settings.telemetry.log_level)
-    with use_database(data, settings.database) as dsn:
+    with _ready_database(data, settings.database) as dsn:
         return asyncio.run(ask(dsn.reader))
+
+
+@contextmanager
+def _ready_database(data: Path, settings: DatabaseSettings) -> Iterator[Dsn]:
+    """Use a database that has a house in it: a question must not make one, nor meet half a one."""
+    if own_database(settings) is None and not EmbeddedPostgres(data).status().made:
+        raise Problem(
+            f"There is no house in {data}",
+            exit_code=ExitCode.DEPENDENCY_DOWN,
+            next_step="name its folder with --data DIR, or make a house there: rooms up",
+        )
+    with use_database(data, settings) as dsn:
+        migrate.require_current(dsn.reader)
+        yield dsn
