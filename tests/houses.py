@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from rooms.contexts.fairness.api import Accepted, Log, RecordKind
-from rooms.contexts.fairness.module import LogWiring, log_service, sequencing
+from rooms.contexts.fairness.module import LogWiring, log_service, sequencing, staff_acts
 from rooms.contexts.identity.api import Administrator, Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -347,7 +347,8 @@ def wire(
     """Wire a house whose limits are the defaults but for those given; SOL is said to be 150."""
     oracle = HandOracle(database, terms.oracle)
     oracle.say("SOL", "150")
-    identity, ledger = identity_module(database).face, ledger_module(database).face
+    identity = identity_module(database, staff_acts(REF_KEY)).face
+    ledger = ledger_module(database).face
     referral = referral_module(database, identity=identity, ledger=ledger, depth=depth).face
     log = log_service(database, LOG)
     module = parimutuel_module(

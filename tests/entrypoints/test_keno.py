@@ -253,9 +253,17 @@ async def test_an_administrator_makes_changes_and_pauses_a_game(site: KenoWeb) -
     )
     is_problem(wrong, 409, "E-GAME-STATUS")
     async with site.web.house.database.snapshot() as tx:
-        rows = await tx.fetch("SELECT action, staff_id FROM identity.audit ORDER BY id")
+        rows = await tx.fetch("SELECT at, action, staff_id FROM identity.audit ORDER BY id")
+        public = await tx.fetch(
+            "SELECT at, fields FROM fairness.pending WHERE kind = 'admin' ORDER BY id"
+        )
     acts = [row["action"] for row in rows if row["staff_id"] and row["action"].startswith("keno")]
     assert acts == ["keno.game.create", "keno.game.set", "keno.game.paused"]
+    # Whatever staff did is in the public log as well, and names nobody.
+    assert [(each["at"], each["fields"]["action"]) for each in public] == [
+        (row["at"], row["action"]) for row in rows
+    ]
+    assert "Grace" not in str([each["fields"] for each in public])
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from rooms.cli.output import (
     report,
     table,
 )
+from rooms.contexts.identity.api import BY_COMMAND
 from rooms.contexts.parimutuel.api import Preview, RoomView, VoidRequest
-from rooms.kernel.ids import RoomId, StaffId
+from rooms.kernel.ids import RoomId
 from rooms.kernel.time import rfc3339
 from rooms.processes.compose import House
 from rooms.processes.office import ask_house
@@ -63,9 +64,7 @@ def settle(
 
     async def pay(house: House) -> RoomView:
         staff = await house.identity.administrator_of(token)
-        view = await house.rooms.settle(RoomId(room))
-        await _note(house, "room.settle", room, by=staff.id)
-        return view
+        return await house.rooms.settle(RoomId(room), staff)
 
     view = ask_house(data, pay)
     report(view, lambda console: _show_room(console, view), as_json=as_json)
@@ -74,15 +73,15 @@ def settle(
 async def _preview(house: House, room: RoomId, token: str) -> Preview:
     staff = await house.identity.administrator_of(token) if token else None
     preview = await house.rooms.preview(room)
-    await _note(house, "room.preview", room, by=None if staff is None else staff.id)
-    return preview
-
-
-async def _note(house: House, action: str, room: int, *, by: StaffId | None) -> None:
     async with house.database.transaction() as tx:
         await house.identity.note(
-            tx, action=action, subject=f"room:{room}", reason="by command", by=by
+            tx,
+            action="room.preview",
+            subject=f"room:{room}",
+            reason=BY_COMMAND,
+            by=None if staff is None else staff.id,
         )
+    return preview
 
 
 def _show_preview(console: Console, preview: Preview) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from rooms.contexts.fairness.api import Accepted, Log, RecordKind
-from rooms.contexts.fairness.module import LogWiring, fairness_module
+from rooms.contexts.fairness.module import LogWiring, fairness_module, staff_acts
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.keno.api import Keno
@@ -81,7 +81,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
     try:
         key = await _ref_key(settings, database)
         async with HttpClient() as http:
-            identity = identity_module(database)
+            identity = identity_module(database, staff_acts(key))
             ledger = ledger_module(database)
             oracle = oracle_module(database, http, settings.oracle, clock=clock, holder=holder)
             referral = referral_module(

@@ -3,16 +3,19 @@ from typing import Any
 
 import pytest
 
+from rooms.contexts.fairness.module import staff_acts
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.kernel.ids import PlayerId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database
 
+REF_KEY = b"a key for references in tests..."
+
 
 @pytest.fixture
 def identity(database: Database) -> Identity:
-    return identity_module(database).face
+    return identity_module(database, staff_acts(REF_KEY)).face
 
 
 async def register(
@@ -124,7 +127,32 @@ async def test_an_act_and_its_audit_row_happen_together_or_not_at_all(
     with pytest.raises(Refusal):
         await act(fails=True)
     assert await rows(database, "audit") == []
+    assert await public(database) == []
     await act(fails=False)
     assert [(row["action"], row["subject"]) for row in await rows(database, "audit")] == [
         ("a.b", "room:1")
     ]
+    (record,) = await public(database)
+    (row,) = await rows(database, "audit")
+    assert (record["kind"], record["at"]) == ("admin", row["at"])
+    assert record["fields"].keys() == {"action", "subject_hash", "reason"}
+    assert (record["fields"]["action"], record["fields"]["reason"]) == ("a.b", "because")
+
+
+async def test_what_the_public_reads_of_a_token_names_neither_staff_nor_token(
+    database: Database, identity: Identity
+) -> None:
+    token = await identity.appoint("Ada Lovelace", None)
+
+    (record,) = await public(database)
+
+    assert record["fields"]["action"] == "staff.token"
+    assert record["fields"]["reason"] == "by command"
+    assert "Ada" not in str(record["fields"])
+    assert token not in str(record["fields"])
+
+
+async def public(database: Database) -> list[dict[str, Any]]:
+    async with database.snapshot() as tx:
+        found = await tx.fetch("SELECT kind, at, fields FROM fairness.pending ORDER BY id")
+    return [dict(row) for row in found]

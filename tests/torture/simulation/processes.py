@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from rooms.contexts.fairness.api import Accepted
-from rooms.contexts.fairness.module import LogWiring, log_service
+from rooms.contexts.fairness.module import LogWiring, log_service, staff_acts
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.ledger.api import Ledger
@@ -190,7 +190,8 @@ def wire_house(process: Process, holder: str) -> House:
     """Wire the contexts as ``processes.compose`` does, over the simulation's ports."""
     settings, clock = process.settings, process.clock
     database = SimulatedDatabase(process.wire, process.doorbell)
-    identity, ledger = identity_module(database), ledger_module(database)
+    identity = identity_module(database, staff_acts(REF_KEY))
+    ledger = ledger_module(database)
     oracle = wire_oracle(database, process, holder)
     referral = referral_module(
         database, identity=identity.face, ledger=ledger.face, depth=settings.referral.depth

@@ -15,10 +15,12 @@ from rooms.contexts.fairness.api import (
 )
 from rooms.contexts.fairness.domain import LogKeys
 from rooms.contexts.fairness.queries import LogQueries
+from rooms.contexts.fairness.service.acts import StaffActs
 from rooms.contexts.fairness.service.beacons import BeaconService, BeaconWatch
 from rooms.contexts.fairness.service.chains import ChainService, NothingLocked, Vault
 from rooms.contexts.fairness.service.completing import Completing
 from rooms.contexts.fairness.service.log import LogService
+from rooms.contexts.fairness.service.recording import Recording
 from rooms.contexts.fairness.service.sequencing import Sequencing
 from rooms.contexts.fairness.storage.beacons import BeaconStorage
 from rooms.contexts.fairness.storage.chains import ChainStorage
@@ -33,6 +35,7 @@ from rooms.platform.lease import Lease
 from rooms.platform.module import Module, Worker
 from rooms.platform.settings import FairnessSettings
 from rooms.proof.checkpoint import NoteKey
+from rooms.proof.records import Salts
 from rooms.proof.signature import Signer
 
 
@@ -111,6 +114,11 @@ def log_service(database: Database, wiring: LogWiring) -> LogService:
         wiring.keys,
         wiring.witnesses,
     )
+
+
+def staff_acts(ref_key: bytes) -> StaffActs:
+    """Wire what identity tells the public log; it needs the caller's transaction alone."""
+    return StaffActs(Recording(PendingStorage()), Salts(ref_key))
 
 
 def sequencing(database: Database, wiring: LogWiring) -> Sequencing:

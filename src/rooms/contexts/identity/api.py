@@ -1,10 +1,14 @@
 """The face of identity: who a bearer of a token is, and what staff did."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from rooms.kernel.ids import PlayerId, StaffId
 from rooms.platform.database import Tx
+
+# Reasons of acts where nobody is asked for one. They are public, so they name nobody.
+BY_COMMAND: Final = "by command"
+BY_ADMINISTRATOR: Final = "by an administrator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +45,8 @@ class Identity(Protocol):
     async def note(
         self, tx: Tx, *, action: str, subject: str, reason: str, by: StaffId | None
     ) -> None:
-        """Write an audit row in the transaction of what was done."""
+        """Write what was done, in its transaction: an audit row, and an ``admin`` record.
+
+        ``reason`` is public for ever and must name nobody; the subject is public as a hash.
+        """
         ...

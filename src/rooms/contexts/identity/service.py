@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rooms.contexts.identity.api import Administrator
+from rooms.contexts.identity.api import BY_COMMAND, Administrator
 from rooms.contexts.identity.domain import clean_name, new_token, token_digest
+from rooms.contexts.identity.ports import PublicRecord
 from rooms.contexts.identity.storage import IdentityStorage
 from rooms.kernel.ids import PlayerId, StaffId
 from rooms.kernel.refusal import Refusal
@@ -18,6 +19,7 @@ class IdentityService:
 
     database: Database
     storage: IdentityStorage
+    public: PublicRecord
     _asked: Lanes[bytes, PlayerId | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,12 +57,13 @@ class IdentityService:
                 raise Refusal("E-STAFF", why=f"{staff.name} is known with another player")
             await self.storage.add_token(tx, token_digest(token), staff=staff.id)
             await self.note(
-                tx, action="staff.token", subject=f"staff:{staff.id}", reason=name, by=None
+                tx, action="staff.token", subject=f"staff:{staff.id}", reason=BY_COMMAND, by=None
             )
         return token
 
     async def note(
         self, tx: Tx, *, action: str, subject: str, reason: str, by: StaffId | None
     ) -> None:
-        """Write an audit row in the transaction of what was done."""
-        await self.storage.add_audit(tx, action, subject, reason, by)
+        """Write an audit row and its public record, in the transaction of what was done."""
+        at = await self.storage.add_audit(tx, action, subject, reason, by)
+        await self.public.acted(tx, action=action, subject=subject, reason=reason, at=at)

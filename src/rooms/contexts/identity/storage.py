@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rooms.contexts.identity.api import Administrator
 from rooms.kernel.ids import PlayerId, StaffId
+from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
 
 
@@ -58,15 +59,17 @@ class IdentityStorage:
 
     async def add_audit(
         self, tx: Tx, action: str, subject: str, reason: str, by: StaffId | None
-    ) -> None:
-        await tx.execute(
+    ) -> Instant:
+        """Write an audit row; give its time."""
+        at: Instant = await tx.value(
             "INSERT INTO identity.audit (action, subject, reason, staff_id) "
-            "VALUES ($1, $2, $3, $4)",
+            "VALUES ($1, $2, $3, $4) RETURNING at",
             action,
             subject,
             reason,
             by,
         )
+        return at
 
 
 def _administrator(row: Row) -> Administrator:

@@ -249,8 +249,11 @@ class Rooms(Protocol):
         """Say what settling would do now, without doing it. Refuses E-ROOM-UNKNOWN."""
         ...
 
-    async def settle(self, room: RoomId) -> RoomView:
-        """Pay a decided room now instead of at the next look. Refuses E-ROOM-UNDECIDED."""
+    async def settle(self, room: RoomId, by: Administrator | None = None) -> RoomView:
+        """Pay a decided room now instead of at the next look, as the administrator who asks.
+
+        Refuses E-ROOM-UNDECIDED.
+        """
         ...
 
     async def request_void(self, room: RoomId, staff: Administrator, reason: str) -> VoidRequest:

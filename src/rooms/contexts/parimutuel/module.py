@@ -63,8 +63,6 @@ def parimutuel_module(
         bets=bets,
         voids=VoidStorage(),
         identity=near.identity,
-        log=near.log,
-        salts=salts,
         settling=settling,
     )
     face = RoomsService(

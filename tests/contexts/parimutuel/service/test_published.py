@@ -124,7 +124,8 @@ async def test_what_administrators_do_stands_in_the_log_without_naming_its_subje
     await house.clock.tick()
     await house.append()
 
-    acts = await of_kind(house, "admin")
+    every = await of_kind(house, "admin")  # the tokens of Ada and Ben, too
+    acts = [each for each in every if each["action"].startswith("room.")]
 
     assert [each["action"] for each in acts] == ["room.void", "room.void", "room.voided"]
     assert {each["reason"] for each in acts} == {"the feeds were attacked"}

@@ -140,8 +140,12 @@ async def test_staff_pay_a_decided_room_now_and_no_other(house: House) -> None:
         await house.rooms.settle(room)
     await house.closed(room, YES)
 
-    assert (await house.rooms.settle(room)).status is RoomStatus.SETTLED
-    assert (await house.rooms.settle(room)).status is RoomStatus.SETTLED
+    staff = await house.administrator("Ada")
+    assert (await house.rooms.settle(room, staff)).status is RoomStatus.SETTLED
+    assert (await house.rooms.settle(room, staff)).status is RoomStatus.SETTLED
+    async with house.database.snapshot() as tx:
+        acts = await tx.fetch("SELECT action, staff_id FROM identity.audit WHERE staff_id > 0")
+    assert [tuple(act) for act in acts] == [("room.settle", staff.id)]
     await house.books_are_right()
 
 

@@ -6,7 +6,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from rooms.contexts.fairness.api import Fairness, NewChain, RecordKind
-from rooms.contexts.identity.api import Administrator, Identity
+from rooms.contexts.identity.api import (
+    BY_ADMINISTRATOR,
+    BY_COMMAND,
+    Administrator,
+    Identity,
+)
 from rooms.contexts.keno.api import GameStatus, GameTerms
 from rooms.contexts.keno.domain import (
     LARGEST_AMOUNT,
@@ -259,7 +264,7 @@ class Games:
 
     async def _audit(self, tx: Tx, action: str, subject: str, by: Administrator | None) -> None:
         staff: StaffId | None = None if by is None else by.id
-        reason = "by command" if by is None else by.name
+        reason = BY_COMMAND if by is None else BY_ADMINISTRATOR
         await self.identity.note(tx, action=action, subject=subject, reason=reason, by=staff)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import rfc8785
 
-from rooms.contexts.identity.api import Administrator
+from rooms.contexts.identity.api import BY_ADMINISTRATOR, Administrator
 from rooms.contexts.parimutuel.api import (
     BetReceipt,
     OpenRoom,
@@ -20,7 +20,7 @@ from rooms.contexts.parimutuel.api import (
     RoomView,
     VoidRequest,
 )
-from rooms.contexts.parimutuel.domain import require_stake
+from rooms.contexts.parimutuel.domain import Room, require_stake
 from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries
 from rooms.contexts.parimutuel.service.betting import Betting
 from rooms.contexts.parimutuel.service.opening import Opening
@@ -190,9 +190,14 @@ class RoomsService:
             "protocol_fee": taken.protocol_fee,
         }
 
-    async def settle(self, room: RoomId) -> RoomView:
+    async def settle(self, room: RoomId, by: Administrator | None = None) -> RoomView:
         """Pay a decided room now instead of at the next look."""
-        if not await self.settling.pay(room):
+
+        async def note(tx: Tx, paid: Room) -> None:
+            if by is not None:
+                await self.voiding.note(tx, "room.settle", paid, BY_ADMINISTRATOR, by.id)
+
+        if not await self.settling.pay(room, note):
             view = await self.room(room)
             if view.status not in (RoomStatus.SETTLED, RoomStatus.VOIDED):
                 raise Refusal("E-ROOM-UNDECIDED", room=room, status=view.status)

@@ -4,7 +4,7 @@ Every step looks at the room under its lock and does nothing where it was done a
 touch, staff and a restart after a crash may all call it at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -162,8 +162,13 @@ class Settling:
             if await self.oracle.end_watch(tx, room.subject):
                 await self.void(tx, room, VoidReason.NO_CONSENSUS, "grace")
 
-    async def pay(self, room_id: RoomId) -> bool:
-        """Divide a decided room's money; False where there is nothing (more) to do."""
+    async def pay(
+        self, room_id: RoomId, also: Callable[[Tx, Room], Awaitable[None]] | None = None
+    ) -> bool:
+        """Divide a decided room's money, and do ``also``, in one transaction.
+
+        False where there is nothing (more) to do.
+        """
         # The database ends a statement before the connection does, and then says so.
         patience = PAYOUT_TIME_OUT + timedelta(minutes=1)
         async with self.database.transaction(statement_time_out=patience) as tx:
@@ -177,6 +182,8 @@ class Settling:
                 await self._refund(tx, room, decision, totals, VoidReason.NO_WINNER)
             else:
                 await self._divide(tx, room, decision, totals)
+            if also is not None:
+                await also(tx, room)
         return True
 
     async def void(

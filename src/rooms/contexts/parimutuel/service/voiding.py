@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-from rooms.contexts.fairness.api import Recorder, RecordKind
 from rooms.contexts.identity.api import Administrator, Identity
 from rooms.contexts.parimutuel.api import RoomStatus, VoidReason, VoidRequest
 from rooms.contexts.parimutuel.domain import Room
@@ -11,9 +10,7 @@ from rooms.contexts.parimutuel.service.settling import Settling
 from rooms.contexts.parimutuel.storage import BetStorage, RoomStorage, VoidStorage
 from rooms.kernel.ids import RoomId, StaffId
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import to_millis
 from rooms.platform.database import Database, Tx
-from rooms.proof.records import Salts, salted_hash
 
 REASON_LENGTH: Final = range(5, 501)
 NEEDED: Final = 2
@@ -28,8 +25,6 @@ class Voiding:
     bets: BetStorage
     voids: VoidStorage
     identity: Identity
-    log: Recorder
-    salts: Salts
     settling: Settling
 
     async def request(self, room_id: RoomId, staff: Administrator, reason: str) -> VoidRequest:
@@ -48,7 +43,7 @@ class Voiding:
             agreed = sum(others.values()) + 1
             delay = room.void_delay if agreed == NEEDED else None
             effective_at = await self.voids.add_request(tx, room_id, staff, reason, delay)
-            await self._note(tx, "room.void", room, reason, staff.id)
+            await self.note(tx, "room.void", room, reason, staff.id)
         return VoidRequest(room_id, agreed, effective_at)
 
     async def _require_right(self, tx: Tx, room: Room, staff: Administrator) -> None:
@@ -72,16 +67,8 @@ class Voiding:
                 return
             await self.settling.void(tx, room, VoidReason.ADMIN, "admin")
             reason = await self.voids.reason(tx, room_id)
-            await self._note(tx, "room.voided", room, reason, None)
+            await self.note(tx, "room.voided", room, reason, None)
 
-    async def _note(self, tx: Tx, action: str, room: Room, reason: str, by: StaffId | None) -> None:
-        """Write what was done among the audit rows, and for the public log."""
+    async def note(self, tx: Tx, action: str, room: Room, reason: str, by: StaffId | None) -> None:
+        """Write what was done to a room, in its transaction."""
         await self.identity.note(tx, action=action, subject=room.subject, reason=reason, by=by)
-        now = await self.rooms.now(tx)
-        salt = self.salts.of(f"admin|{action}|{room.subject}|{to_millis(now)}")
-        fields = {
-            "action": action,
-            "subject_hash": salted_hash(salt, room.subject),
-            "reason": reason,
-        }
-        await self.log.record(tx, RecordKind.ADMIN, now, fields)
