@@ -19,6 +19,11 @@ PLACE_BETS = (
     "parimutuel.place_bets(bigint[],text[],bigint[],timestamp with time zone,bigint,"
     "bigint[],bigint[],bigint[],text[],bigint[],boolean[],bigint[],bigint[],bigint[],text[])"
 )
+SELL_TICKETS = (
+    "keno.sell_tickets(text,text,bigint,timestamp with time zone,timestamp with time zone,"
+    "integer[],integer[],bigint[],integer[],text[],bigint[],smallint[],bigint[],bigint[],bigint[],"
+    "bigint[],bigint[],smallint[],boolean[],bit[],text[])"
+)
 PLANNING = {"enable_seqscan=off", "enable_hashjoin=off", "enable_mergejoin=off"}
 PAYOUT = (
     "parimutuel.payout(text,bigint,timestamp with time zone,text,"
@@ -157,6 +162,8 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "fairness.wait_for_head()",
         "keno.join_lines(integer[],boolean,boolean)",
         "keno.sold_tickets(bigint[])",
+        SELL_TICKETS,
+        "fairness.clock_is_slow()",
         "fairness.accept(text,bigint[],timestamp with time zone)",
         "ledger.reserve(text,bigint,bigint,text,timestamp with time zone)",
         "ledger.end_hold(bigint,text)",

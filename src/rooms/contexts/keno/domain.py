@@ -182,9 +182,9 @@ def require_numbers(chain_numbers: int, picks: Sequence[int], spots: Sequence[in
         raise Refusal("E-PICKS", why=f"{len(picks)} numbers", spots=_listed(spots))
     if len(set(picks)) != len(picks):
         raise Refusal("E-PICKS", why="a number stands there twice", spots=_listed(spots))
-    outside = [pick for pick in picks if not 1 <= pick <= chain_numbers]
-    if outside:
-        why = f"{outside[0]} is not one of 1 to {chain_numbers}"
+    if not 1 <= min(picks) <= max(picks) <= chain_numbers:
+        outside = next(pick for pick in picks if not 1 <= pick <= chain_numbers)
+        why = f"{outside} is not one of 1 to {chain_numbers}"
         raise Refusal("E-PICKS", why=why, spots=_listed(spots))
 
 
@@ -253,8 +253,8 @@ def _listed(spots: Sequence[int]) -> str:
 
 
 def write_picks(mask: int) -> str:
-    """Write a mask of numbers, the sum of 2**(p-1), as the database's 80 bits."""
-    return f"{mask:080b}"
+    """Write a mask of numbers, the sum of 2**(p-1), as the database's 80 bits in hexadecimal."""
+    return f"x{mask:020x}"
 
 
 def read_picks(bits: bytes) -> tuple[int, ...]:

@@ -1,28 +1,25 @@
 """Facts of keno. Ids and rounds are numbers, amounts smallest units of the game's asset."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from rooms.kernel.event import Fact
 
 
-class SoldTickets(NamedTuple):
-    """A purchase: a ticket for each of ``rounds`` rounds, as a list of these in the fact's JSON."""
-
-    first_ticket: int
-    game: str
-    first_round: int
-    rounds: int
-    player_id: int
-    spots: int
-    stake: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketsSold(Fact):
-    """Tickets were accepted together."""
+    """Purchases were accepted together; the lists have one element per purchase.
 
-    purchases: list[SoldTickets]
+    A purchase is a ticket for each of ``rounds`` rounds from ``first_rounds`` on; ``tickets`` is
+    the number of its first one, those of the others follow.
+    """
+
+    tickets: list[int]
+    games: list[str]
+    first_rounds: list[int]
+    rounds: list[int]
+    players: list[int]
+    spots: list[int]
+    stakes: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,16 @@ from rooms.contexts.keno.service.cancelling import Cancelling
 from rooms.contexts.keno.service.drawing import Drawing
 from rooms.contexts.keno.service.games import Games
 from rooms.contexts.keno.service.keno import KenoService
+from rooms.contexts.keno.service.lean import Lean
 from rooms.contexts.keno.service.locking import Locking
 from rooms.contexts.keno.service.proving import Proving
 from rooms.contexts.keno.service.schedules import Schedules
+from rooms.contexts.keno.service.seen import Seen
 from rooms.contexts.keno.service.selling import Selling
 from rooms.contexts.keno.service.settling import Settling
 from rooms.contexts.keno.service.showing import Showing
 from rooms.contexts.keno.service.stakes import Stakes
+from rooms.contexts.keno.service.taking import Taking
 from rooms.contexts.keno.storage.games import BankrollStorage, GameStorage
 from rooms.contexts.keno.storage.paying import PayingStorage
 from rooms.contexts.keno.storage.rounds import RoundStorage
@@ -137,9 +140,12 @@ def _face(
     schedules, bankrolls, fair = making.schedules, making.bankrolls, near.fairness
     tickets, queries = TicketStorage(), KenoQueries()
     showing = Showing(database, schedules, queries, fair, making.rules.ahead)
+    seen = Seen(schedules)
+    lean = Lean(database, schedules.games, tickets, stakes, seen)
+    taking = Taking(schedules, tickets, bankrolls, near.ledger, fair, stakes, seen)
     return KenoService(
         database=database,
-        selling=Selling(database, schedules, tickets, bankrolls, near.ledger, fair, stakes),
+        selling=Selling(database, schedules, stakes, lean, taking),
         cancelling=Cancelling(
             database, schedules, tickets, bankrolls, queries, near.ledger, stakes
         ),

@@ -183,7 +183,8 @@ async def test_a_round_of_ones_choice_is_bought_ahead_but_never_after_its_lock(
 
     late = await refused(keno, ada, first_round=2)
     assert (late.code, late.data["next_round"]) == ("E-ROUND-CLOSED", 3)
-    assert (await refused(keno, ada, first_round=103)).code == "E-ROUNDS"
+    for beyond in ({"first_round": 103}, {"first_round": 102, "rounds": 2}, {"rounds": 101}):
+        assert (await refused(keno, ada, **beyond)).code == "E-ROUNDS"
     assert (await keno.buy(ada)).first_round == 3
 
 
@@ -281,4 +282,12 @@ async def test_purchases_are_told_as_a_fact(keno: KenoHouse) -> None:
     async with keno.database.snapshot() as tx:
         body = await tx.value("SELECT body FROM platform.outbox WHERE kind = 'TicketsSold'")
 
-    assert body == {"purchases": [[bought.first_ticket, GAME, 1, 2, ada.id, 2, STAKE]]}
+    assert body == {
+        "tickets": [bought.first_ticket],
+        "games": [GAME],
+        "first_rounds": [1],
+        "rounds": [2],
+        "players": [ada.id],
+        "spots": [2],
+        "stakes": [STAKE],
+    }

@@ -22,12 +22,13 @@ from rooms.contexts.keno.storage.tickets import KnownPurchase, RoundKey, Sold
 from rooms.kernel.ids import AccountId, PlayerId
 from rooms.kernel.money import Asset
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import Instant, from_millis, to_millis
+from rooms.kernel.time import Instant, from_millis
 from rooms.platform.commands import Answered
 
 Key = tuple[PlayerId, str]
 Bankroll = tuple[str, Asset]
 
+ENDLESS: Final = 2**63
 CHANCE: Final = secrets.SystemRandom()
 
 
@@ -78,25 +79,39 @@ class Wanted(NamedTuple):
         return last if number >= last.chain.first_round else self.terms[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Table:
-    """A game that takes tickets: how it stands, its terms, its first round that is not locked."""
+    """A game that takes tickets: how it stands, its terms, and at which time, in milliseconds.
+
+    ``first_open`` is its first round that is not locked then, and from ``since`` on and before
+    ``until``; None where no chain has one.
+    """
 
     game: Game
     standing: Standing
     schedule: Schedule
+    at: int
+    first_open: int | None = field(init=False)
+    since: int = field(init=False)
+    until: int = field(init=False)
 
-    @property
-    def first_open(self) -> int | None:
-        """The first round that is not locked at the time of the standing."""
-        return self._first_open_at(self.standing.at)
+    def __post_init__(self) -> None:
+        locked_to = self.standing.locked_to
+        first = self.first_open = self.schedule.first_open(self.at, locked_to)
+        self.since, self.until = 0, ENDLESS
+        if first is not None:
+            self.until = self._locks_at(first)
+            if first - 1 > locked_to:
+                self.since = self._locks_at(first - 1)
 
-    def has_moved(self, at: Instant) -> bool:
-        """Say whether another round is the first that is not locked by now."""
-        return self._first_open_at(at) != self.first_open
+    def is_still(self, now: int) -> bool:
+        """Say whether at another time the same round is the first that is not locked."""
+        return self.since <= now < self.until
 
-    def _first_open_at(self, at: Instant) -> int | None:
-        return self.schedule.first_open(to_millis(at), self.standing.locked_to)
+    def _locks_at(self, number: int) -> int:
+        terms = self.schedule.of(number)
+        assert terms is not None, "a chain covers the rounds up to the first that is not locked"
+        return terms.chain.locks_at(number)
 
     def wanted(self, command: BuyTickets) -> Wanted | Refusal:
         """Say which tickets a command is for, or why the rules of the game have none for it."""
@@ -133,17 +148,18 @@ class Table:
                 locks_at=locked,
                 next_round=first_open,
             )
-        if first >= first_open + MOST_ROUNDS:
+        # Further ahead a game's terms may change yet: commits are shown a little further only.
+        if first + command.rounds > first_open + MOST_ROUNDS:
             raise Refusal("E-ROUNDS", most=MOST_ROUNDS)
         return first
 
     def _terms(self, command: BuyTickets, first: int, last: int) -> tuple[Terms, ...]:
         found: list[Terms] = []
-        for number in (first, last):
+        for number in {first: None, last: None}:
             terms = self.schedule.of(number)
             if terms is None:  # the next chain is announced long before its first round
                 raise Refusal("E-ROUND-CLOSED", game=self.game.name, round=number)
-            if terms not in found:
+            if not found or terms is not found[0]:
                 found.append(terms)
         for terms in found:
             _require(command, terms)
@@ -235,7 +251,7 @@ class Counter:
             self.exposure[key] += prize
             tickets, handle, exposure = self.sold.get(key, (0, 0, 0))
             self.sold[key] = Sold(tickets + 1, handle + stake, exposure + prize)
-        self.accepted[asked.key] = Accepted(asked, wanted, _picks(asked.command, wanted), top)
+        self.accepted[asked.key] = Accepted(asked, wanted, picks_of(asked.command, wanted), top)
 
 
 class Accepted(NamedTuple):
@@ -263,7 +279,8 @@ def _require(command: BuyTickets, terms: Terms) -> None:
     require_stake(command.stake.units, terms.limits)
 
 
-def _picks(command: BuyTickets, wanted: Wanted) -> tuple[int, ...]:
+def picks_of(command: BuyTickets, wanted: Wanted) -> tuple[int, ...]:
+    """Give the numbers that a purchase is of, picked by chance where that was asked for."""
     if command.picks is not None:
         return tuple(sorted(command.picks))
     numbers = min(terms.chain.numbers for terms in wanted.terms)

@@ -46,15 +46,16 @@ class Schedules:
 
     async def of(self, tx: Tx, standings: Sequence[Standing]) -> dict[GameId, Schedule]:
         """Give the terms of games that stand so."""
-        grown = [
-            each.id
-            for each in standings
-            if each.id not in self._known or len(self._known[each.id].terms) != each.chains
-        ]
+        grown = [each.id for each in standings if self.remembered(each) is None]
         if grown:
             for game, terms in (await self.games.terms(tx, grown)).items():
                 self._known[game] = Schedule(tuple(terms))
         return {each.id: self._known[each.id] for each in standings}
+
+    def remembered(self, standing: Standing) -> Schedule | None:
+        """Give the terms of a game that stands so, if they were asked for before."""
+        known = self._known.get(standing.id)
+        return known if known is not None and len(known.terms) == standing.chains else None
 
     def forget(self) -> None:
         """Read all terms again when they are asked for."""

@@ -1,277 +1,100 @@
 """Sell tickets, many purchases at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from rooms.contexts.fairness.api import Accepted as LogKind
-from rooms.contexts.fairness.api import Fairness
 from rooms.contexts.keno.api import BuyTickets, Purchase
-from rooms.contexts.keno.domain import MOST_ROUNDS, write_picks
-from rooms.contexts.keno.events import SoldTickets, TicketsSold
-from rooms.contexts.keno.service.judging import (
-    Accepted,
-    Answer,
-    Asked,
-    Busy,
-    Counter,
-    Key,
-    Table,
-    Wanted,
-)
+from rooms.contexts.keno.domain import MOST_ROUNDS
+from rooms.contexts.keno.service.judging import Answer, Asked, Busy
+from rooms.contexts.keno.service.lean import Lean
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.service.stakes import STAKE_SHARDS, Stakes, stake_shard
+from rooms.contexts.keno.service.taking import KnownAlreadyError, TakeAgainError, Taking
 from rooms.contexts.keno.storage.covering import Uncovered
-from rooms.contexts.keno.storage.games import BankrollStorage, Game
-from rooms.contexts.keno.storage.tickets import NewPurchase, TicketStorage
-from rooms.contexts.ledger.api import Ledger, Payment
-from rooms.kernel.ids import GameId, TicketId
-from rooms.kernel.money import Asset
+from rooms.contexts.keno.storage.games import Game
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import Instant
 from rooms.platform.commands import Answered
-from rooms.platform.database import Database, Deadlock, Tx
+from rooms.platform.database import Database, Deadlock
 from rooms.platform.lanes import Lanes
-from rooms.platform.metrics import BATCHES_EXACT, count_tickets
-from rooms.proof.draw import mask
 
 # How many purchases that wait for somebody's lock may each keep a connection.
 PATIENT: Final = 3
 # A limit that is nearly reached may be taken by another lane between look and write, again and
 # again, but every time somebody gets on.
 TRIES: Final = 20
-# Tickets of one transaction: more would hold a round's lock for too long.
+# Tickets of one transaction: more would hold a round's row for too long.
 MOST_TICKETS: Final = 2_000
-
-
-class TakeAgainError(Exception):
-    """What the batch was judged by has changed meanwhile; nothing of the batch was written."""
-
-
-class KnownAlreadyError(TakeAgainError):
-    """A purchase of the batch is in the books already."""
 
 
 @dataclass(slots=True)
 class Selling:
     """Sells tickets. Purchases that arrive while a batch is under way become the next batch.
 
-    The accounts of a lane have one shard of the stakes for themselves. A purchase whose account
-    somebody else has locked waits in a line of its own and not in the way of the others.
+    The accounts of a lane have one shard of the stakes for themselves. A purchase goes the lean
+    way first; one that has to be looked at goes a second way, and one whose account somebody else
+    has locked waits in a line of its own and not in the way of the others.
     """
 
     database: Database
     schedules: Schedules
-    tickets: TicketStorage
-    bankrolls: BankrollStorage
-    ledger: Ledger
-    fairness: Fairness
     stakes: Stakes
-    _swift: Lanes[Asked, Answer] = field(init=False)
+    lean: Lean
+    taking: Taking
+    _swift: Lanes[Asked, Answered[Purchase] | None] = field(init=False)
+    _looked_at: Lanes[Asked, Answer] = field(init=False)
     _patient: Lanes[Asked, Answer] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._swift = Lanes(
-            "tickets",
-            lambda batch: self._sell(batch, wait=False),
-            STAKE_SHARDS,
-            most=MOST_TICKETS,
-            weigh=_weight,
+        self._swift = Lanes("tickets", self.lean.sell, STAKE_SHARDS, MOST_TICKETS, _weight)
+        self._looked_at = Lanes(
+            "tickets looked at", self._look_and_sell, STAKE_SHARDS, MOST_TICKETS, _weight
         )
         self._patient = Lanes(
-            "waiting tickets",
-            lambda batch: self._sell(batch, wait=True),
-            PATIENT,
-            most=MOST_TICKETS,
-            weigh=_weight,
+            "waiting tickets", self._wait_and_sell, PATIENT, MOST_TICKETS, _weight
         )
 
     async def buy(self, command: BuyTickets) -> Answered[Purchase]:
         """Sell a ticket for each of some rounds, once per key."""
-        game = await self._game(command.game)
+        game = self.schedules.known(command.game) or await self._game(command.game)
         account = await self.stakes.account_of(command.player, game.asset)
-        asked, shard = Asked(command, game, account), stake_shard(account)
-        answer = await self._swift.submit(shard, asked)
-        if isinstance(answer, Busy):
-            answer = await self._patient.submit((answer, shard), asked)
+        asked = Asked(command, game, account)
+        lane = stake_shard(account), game.operator, game.asset
+        bought = await self._swift.submit(lane, asked)
+        if bought is not None:
+            return bought
+        try:
+            answer = await self._looked_at.submit(lane, asked)
+            if isinstance(answer, Busy):
+                answer = await self._patient.submit((answer, lane), asked)
+        except Refusal:
+            self.lean.seen.doubts.add(account)
+            raise
         assert isinstance(answer, Answered), f"{answer} is no answer to one who waits"
+        if answer.replayed:
+            self.lean.seen.doubts.add(account)
         return answer
 
     async def _game(self, name: str) -> Game:
-        known = self.schedules.known(name)
-        if known is not None:
-            return known
         async with self.database.snapshot() as tx:
             return await self.schedules.one(tx, name)
+
+    async def _look_and_sell(self, batch: Sequence[Asked]) -> Sequence[Answer]:
+        return await self._sell(batch, wait=False)
+
+    async def _wait_and_sell(self, batch: Sequence[Asked]) -> Sequence[Answer]:
+        return await self._sell(batch, wait=True)
 
     async def _sell(self, batch: Sequence[Asked], *, wait: bool) -> Sequence[Answer]:
         exact = False
         for _ in range(TRIES):
             try:
                 async with self.database.transaction() as tx:
-                    return await self._take(tx, batch, exact=exact, wait=wait)
+                    return await self.taking.take(tx, batch, exact=exact, wait=wait)
             except (TakeAgainError, Uncovered, Deadlock) as why:
                 # A twin that another process commits between look and insert is found next time.
                 exact = exact or isinstance(why, KnownAlreadyError)
-                BATCHES_EXACT.labels("tickets").inc()
         raise AssertionError("the books change under every look")
-
-    async def _take(
-        self, tx: Tx, batch: Sequence[Asked], *, exact: bool, wait: bool
-    ) -> list[Answer]:
-        """Give each purchase its answer; what is accepted is written with the commit."""
-        slow = await self.fairness.beacons.clock_is_slow(tx)
-        tables = await self._tables(tx, batch)
-        wanted = [
-            # Who knows a beacon before our clock lets its rounds lock could pick the numbers.
-            Refusal("E-CLOCK") if slow else tables[asked.game.id].wanted(asked.command)
-            for asked in batch
-        ]
-        counter = await self._open_counter(tx, batch, tables, wanted, wait=wait)
-        if exact:
-            counter.recall(await self.tickets.earlier(tx, [asked.key for asked in batch]))
-        answers = [counter.judge(*each) for each in zip(batch, wanted, strict=True)]
-        refused = [n for n, answer in enumerate(answers) if isinstance(answer, Refusal)]
-        if refused and not exact:  # perhaps it was in truth accepted before
-            counter.recall(await self.tickets.earlier(tx, [batch[n].key for n in refused]))
-            for n in refused:
-                answers[n] = counter.judge(batch[n], wanted[n])
-        bought = await self._write(tx, counter) if counter.accepted else {}
-        return [
-            Answered(bought[asked.key], replayed=counter.accepted[asked.key].asked is not asked)
-            if answer is None
-            else answer
-            for asked, answer in zip(batch, answers, strict=True)
-        ]
-
-    async def _tables(self, tx: Tx, batch: Sequence[Asked]) -> dict[GameId, Table]:
-        games = {asked.game.id: asked.game for asked in batch}
-        standings = await self.schedules.games.join_lines(tx, games)
-        schedules = await self.schedules.of(tx, standings)
-        return {each.id: Table(games[each.id], each, schedules[each.id]) for each in standings}
-
-    async def _open_counter(
-        self,
-        tx: Tx,
-        batch: Sequence[Asked],
-        tables: Mapping[GameId, Table],
-        wanted: Sequence[Wanted | Refusal],
-        *,
-        wait: bool,
-    ) -> Counter:
-        """Lock the accounts, then read the time and what limits the batch.
-
-        Rounds and bankrolls are not locked here, for all sales meet there: they are looked at
-        again by their constraints, when they are written.
-        """
-        rounds = {
-            key: limit for each in wanted if isinstance(each, Wanted) for key, limit in each.limits
-        }
-        if not rounds:
-            at = max(table.standing.at for table in tables.values())
-            return Counter(at, {}, {}, {}, {})
-        accounts = {
-            asked.account
-            for asked, each in zip(batch, wanted, strict=True)
-            if isinstance(each, Wanted)
-        }
-        available = await self.ledger.spendable(tx, accounts, wait=wait)
-        exposure, at = await self.tickets.exposures(tx, rounds)
-        if any(table.has_moved(at) for table in tables.values()):
-            raise TakeAgainError  # a round's lock time came while others had the accounts
-        return Counter(at, rounds, exposure, await self.bankrolls.free(tx), available)
-
-    async def _write(self, tx: Tx, counter: Counter) -> dict[Key, Purchase]:
-        """Write the accepted purchases; what many others wait for comes last."""
-        accepted = list(counter.accepted.values())
-        numbers = await self.tickets.new_purchases(tx, len(accepted))
-        rows = [_row(number, each) for number, each in zip(numbers, accepted, strict=True)]
-        tickets = sum(row.rounds for row in rows)
-        if await self.tickets.add(tx, rows, counter.at) < tickets:
-            raise KnownAlreadyError
-        await self.fairness.log.accept(tx, LogKind.TICKET, _ticket_ids(rows), counter.at)
-        await self._collect(tx, rows, accepted)
-        await tx.publish(
-            TicketsSold(purchases=[_sold(*each) for each in zip(rows, accepted, strict=True)])
-        )
-        await self.tickets.add_sold(tx, counter.sold, counter.limits)
-        await self.bankrolls.change(tx, _exposed(accepted))
-        staked = sum(row.stake * row.rounds for row in rows)
-        tx.once_committed.append(lambda _: count_tickets(tickets, staked))
-        return {
-            each.asked.key: _purchase(row, each, counter.at)
-            for row, each in zip(rows, accepted, strict=True)
-        }
-
-    async def _collect(
-        self, tx: Tx, rows: Sequence[NewPurchase], accepted: Sequence[Accepted]
-    ) -> None:
-        """Take what the purchases cost, from each player to the stakes of the lane."""
-        payments: dict[Asset, list[Payment]] = {}
-        for row, each in zip(rows, accepted, strict=True):
-            payments.setdefault(each.asked.game.asset, []).append(
-                Payment(row.account, row.stake * row.rounds, f"ticket:{row.first_ticket}")
-            )
-        shard = stake_shard(rows[0].account)
-        for asset, paid in sorted(payments.items()):
-            into = await self.stakes.shard(asset, shard)
-            await self.ledger.collect(tx, f"tickets:{paid[0].ref}", "ticket", paid, into)
-
-
-def _row(number: TicketId, each: Accepted) -> NewPurchase:
-    command, wanted = each.asked.command, each.wanted
-    return NewPurchase(
-        number,
-        wanted.game.id,
-        wanted.first,
-        command.rounds,
-        command.player,
-        each.asked.account,
-        command.stake.units,
-        wanted.spots,
-        command.picks is None,
-        write_picks(mask(each.picks)),
-        command.key,
-    )
-
-
-def _ticket_ids(rows: Sequence[NewPurchase]) -> list[int]:
-    """Give the tickets in the order of their acceptance."""
-    return [row.first_ticket + ahead for row in rows for ahead in range(row.rounds)]
-
-
-def _sold(row: NewPurchase, each: Accepted) -> SoldTickets:
-    return SoldTickets(
-        row.first_ticket,
-        each.asked.game.name,
-        row.first_round,
-        row.rounds,
-        row.player,
-        row.spots,
-        row.stake,
-    )
-
-
-def _exposed(accepted: Sequence[Accepted]) -> dict[tuple[str, Asset], tuple[int, int]]:
-    """Sum what each bankroll has to stand for beyond what it had."""
-    found: dict[tuple[str, Asset], tuple[int, int]] = {}
-    for each in accepted:
-        key = each.asked.game.operator, each.asked.game.asset
-        found[key] = (0, found.get(key, (0, 0))[1] + each.top)
-    return found
-
-
-def _purchase(row: NewPurchase, each: Accepted, at: Instant) -> Purchase:
-    return Purchase(
-        first_ticket=row.first_ticket,
-        game=each.asked.game.name,
-        first_round=row.first_round,
-        rounds=row.rounds,
-        picks=each.picks,
-        stake=row.stake,
-        asset=each.asked.game.asset,
-        accepted_at=at,
-    )
 
 
 def _weight(asked: Asked) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from rooms.contexts.keno.api import Purchase
 from rooms.contexts.keno.domain import read_picks
+from rooms.contexts.keno.events import TicketsSold
 from rooms.contexts.keno.storage.covering import covering
 from rooms.kernel.ids import AccountId, GameId, PlayerId, TicketId
 from rooms.kernel.money import Asset
@@ -29,6 +30,50 @@ class NewPurchase(NamedTuple):
     quick: bool
     picks: str
     key: str
+
+
+class PlainPurchase(NamedTuple):
+    """A purchase in the order of the arrays of ``sell``: all of its rounds are of one chain.
+
+    ``top`` is the top prize of each of its tickets, ``limit`` that of each of its rounds.
+    """
+
+    game: GameId
+    name: str
+    first_round: int
+    rounds: int
+    player: PlayerId
+    account: AccountId
+    stake: int
+    top: int
+    limit: int
+    spots: int
+    quick: bool
+    picks: str
+    key: str
+
+
+class Guess(NamedTuple):
+    """What purchases were judged by: games of one operator and asset that are running.
+
+    Of each so many chains were known, and one round was the first that is not locked: of all of
+    them from ``since`` on and before ``until``.
+    """
+
+    operator: str
+    asset: Asset
+    since: Instant
+    until: Instant
+    games: tuple[GameId, ...]
+    chains: tuple[int, ...]
+    first_open: tuple[int, ...]
+
+
+class SoldTogether(NamedTuple):
+    """When purchases were accepted, and the first ticket of each."""
+
+    at: Instant
+    first_tickets: list[TicketId]
 
 
 class Sold(NamedTuple):
@@ -143,6 +188,31 @@ class TicketStorage:
             """,
             *map(array, zip(*rows, strict=True)),
         )
+
+    async def sell(
+        self, tx: Tx, purchases: Sequence[PlainPurchase], stakes: AccountId, guess: Guess
+    ) -> SoldTogether | None:
+        """Sell to different accounts at once, their stakes into one account, and tell of it.
+
+        None, and nothing done, where the guess was wrong or somebody has a lock. Raises Violation
+        where a purchase is in the books already, its player has too little, or nothing would
+        cover its prizes.
+        """
+        row = await tx.row(
+            "SELECT accepted_at, purchases FROM keno.sell_tickets($1, $2, $3, $4, $5, "
+            "$6::text::integer[], $7::text::integer[], $8::text::bigint[], "
+            "$9::text::integer[], $10::text::text[], $11::text::bigint[], $12::text::smallint[], "
+            "$13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16::text::bigint[], "
+            "$17::text::bigint[], $18::text::smallint[], $19::text::boolean[], "
+            "$20::text::bit(80)[], $21::text::text[])",
+            *(guess.operator, guess.asset, stakes, guess.since, guess.until),
+            *map(array, (guess.games, guess.chains, guess.first_open)),
+            *map(array, zip(*purchases, strict=True)),
+        )
+        if row is None:
+            return None
+        tx.told.add(TicketsSold.__name__)
+        return SoldTogether(row[0], row[1])
 
     async def take_back(self, tx: Tx, key: RoundKey, sold: Sold) -> None:
         """Count a cancelled ticket out of its round."""

@@ -67,11 +67,11 @@ class Betting:
             if isinstance(answer, Busy):
                 answer = await self._patient.submit((answer, shard), asked)
         except Refusal:
-            self.lean.seen.doubt(asked.member.account_id)
+            self.lean.seen.doubts.add(asked.member.account_id)
             raise
         assert isinstance(answer, Answered), f"{answer} is no answer to one who waits"
         if answer.replayed:
-            self.lean.seen.doubt(asked.member.account_id)
+            self.lean.seen.doubts.add(asked.member.account_id)
         return await self.receipts.find(answer)
 
     async def _place_lean(self, batch: Sequence[Asked]) -> Sequence[Answered[BetReceipt] | None]:

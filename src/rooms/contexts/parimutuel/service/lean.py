@@ -60,7 +60,7 @@ class Lean:
         for n, (command, member) in enumerate(batch):
             account = member.account_id
             fair = command.room in opened and least <= command.stake <= most
-            if fair and account not in payers and not self.seen.is_doubted(account):
+            if fair and account not in payers and not self.seen.doubts.take(account):
                 payers.add(account)
                 plain.append(n)
         return plain

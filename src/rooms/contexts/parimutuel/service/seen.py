@@ -7,12 +7,11 @@ from typing import Final
 from rooms.contexts.oracle.api import Newest
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.contexts.parimutuel.domain import Room, require_unmet
-from rooms.kernel.ids import AccountId, RoomId
+from rooms.kernel.ids import RoomId
 from rooms.kernel.refusal import Refusal
+from rooms.platform.doubts import Doubts
 
 MOST_ROOMS: Final = 10_000
-MOST_DOUBTED: Final = 10_000
-DOUBTED_BETS: Final = 10
 BETTING: Final = frozenset({RoomStatus.QUEUING, RoomStatus.OPEN})
 
 
@@ -27,7 +26,7 @@ class Seen:
     rooms: dict[RoomId, Room] = field(default_factory=dict)
     newest: dict[str, Newest] = field(default_factory=dict)
     _open: dict[RoomId, bool] = field(default_factory=dict)
-    _doubted: dict[AccountId, int] = field(default_factory=dict)
+    doubts: Doubts = field(default_factory=Doubts)
 
     def note_room(self, room: Room) -> None:
         """Remember a room as it is now."""
@@ -59,27 +58,6 @@ class Seen:
                 return False
             known = self._open[number] = self._would_take_bets(room)
         return known
-
-    def doubt(self, account: AccountId) -> None:
-        """Remember that a bet of this account was not plain, so that its next ones are looked at.
-
-        One that is not plain sends all bets of its batch the slower way.
-        """
-        self._doubted.pop(account, None)
-        self._doubted[account] = DOUBTED_BETS
-        if len(self._doubted) > MOST_DOUBTED:
-            del self._doubted[next(iter(self._doubted))]
-
-    def is_doubted(self, account: AccountId) -> bool:
-        """Say whether the next bet of this account should be looked at."""
-        left = self._doubted.get(account)
-        if left is None:
-            return False
-        if left == 1:
-            del self._doubted[account]
-        else:
-            self._doubted[account] = left - 1
-        return True
 
     def _would_take_bets(self, room: Room) -> bool:
         if room.status is not RoomStatus.OPEN or room.has_tokens:
