@@ -6,11 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
+from rooms.entrypoints.gateway.swiftbets import LARGEST_BODY, usual
 from tests.entrypoints.conftest import Web
 from tests.houses import ONE
 
 BET = {"side": "YES", "stake": {"amount": str(ONE), "asset": "SOL"}}
 VARYING = {"x-request-id", "date"}
+URL = b"/v1/rooms/12/bets"
+HEADERS = [(b"host", b"house"), (b"connection", b"keep-alive"), (b"content-length", b"61")]
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Both:
 
 
 @pytest.fixture
-def both(web: Web) -> Both:
-    return Both(web)
+def both(served: Web) -> Both:
+    return Both(served)
 
 
 def said(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
@@ -83,3 +86,35 @@ async def test_a_bet_taken_by_one_way_is_replayed_by_the_other(both: Both) -> No
     assert first.content == again.content
     assert said(swift) == said(framework) == said(again)
     assert swift.headers["idempotent-replay"] == "true"
+
+
+def test_a_bet_as_players_send_it_goes_its_own_way() -> None:
+    assert usual(b"POST", URL, HEADERS) == ("12", dict(HEADERS))
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "more"),
+    [
+        (b"GET", URL, []),
+        (b"POST", URL + b"/", []),
+        (b"POST", URL + b"?", []),
+        (b"POST", b"http://house" + URL, []),
+        (b"POST", b"/v1/rooms/%31/bets", []),
+        (b"POST", b"/v1/rooms/abc/bets", []),
+        (b"POST", b"/v1/rooms//bets", []),
+        (b"POST", URL, [(b"host", b"another")]),
+        (b"POST", URL, [(b"expect", b"100-continue")]),
+        (b"POST", URL, [(b"transfer-encoding", b"chunked")]),
+        (b"POST", URL, [(b"x-forwarded-for", b"10.0.0.1")]),
+        (b"POST", URL, [(b"x-forwarded-proto", b"https")]),
+    ],
+)
+def test_whatever_is_unusual_goes_the_way_of_the_framework(
+    method: bytes, url: bytes, more: list[tuple[bytes, bytes]]
+) -> None:
+    assert usual(method, url, [*HEADERS, *more]) is None
+
+
+def test_a_large_bet_goes_the_way_of_the_framework() -> None:
+    assert usual(b"POST", URL, [(b"content-length", b"%d" % LARGEST_BODY)]) is not None
+    assert usual(b"POST", URL, [(b"content-length", b"%d" % (LARGEST_BODY + 1))]) is None

@@ -113,6 +113,56 @@ async def test_what_is_no_http_takes_no_answer_from_a_bet_before_it(
     assert len((await served.get("/v1/bets", token)).json()["items"]) == 1
 
 
+async def test_answers_come_in_the_order_of_the_requests(
+    served: Web, connection: Connection
+) -> None:
+    token = await served.token(fund=5 * ONE)
+    room = (await served.room(token))["id"]
+    bet = a_bet(token, room)
+    chunked = re.sub(rb"Content-Length: \d+", b"Transfer-Encoding: chunked", bet)
+    head, body = chunked.split(b"\r\n\r\n", 1)
+    unusual = b"%b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body)
+    last = LIVEZ[:-2] + b"Connection: close\r\n\r\n"
+    connection.writer.write(a_bet("nobody", room) + LIVEZ + bet + unusual + bet + last)
+    said = await connection.said()
+    assert re.findall(rb"HTTP/1\.1 (\d+)", said) == [b"401", b"200", b"201", b"201", b"201", b"200"]
+    assert said.count(b"idempotent-replay: true") == 2
+
+
+async def test_a_bet_in_pieces_is_one_and_the_connection_closes_when_it_says_so(
+    served: Web, connection: Connection
+) -> None:
+    token = await served.token(fund=5 * ONE)
+    room = (await served.room(token))["id"]
+    bet = a_bet(token, room).replace(b"Host: house", b"Host: house\r\nConnection: close")
+    for at in range(0, len(bet), 7):
+        connection.writer.write(bet[at : at + 7])
+        await connection.writer.drain()
+        await served.get("/livez")  # the server has read what was sent
+    said = await connection.said()
+    assert said.startswith(b"HTTP/1.1 201 ")
+    assert b"\r\nconnection: close\r\n" in said
+
+
+async def test_a_client_that_leaves_amid_its_bet_is_no_event_in_the_log(
+    served: Web, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = await served.token(fund=5 * ONE)
+    room = (await served.room(token))["id"]
+    with capture_logs() as logs, caplog.at_level(logging.WARNING):
+        for _ in range(10):
+            connection = await connect(served)
+            connection.writer.write(a_bet(token, room))
+            await connection.writer.drain()
+            connection.leave()
+        connection = await connect(served)
+        connection.writer.write(a_bet(token, room))
+        assert (await connection.answer()).startswith(b"HTTP/1.1 201 ")
+        connection.leave()
+    assert [*logs, *caplog.records] == []
+    assert len((await served.get("/v1/bets", token)).json()["items"]) == 1
+
+
 async def test_a_bet_cut_in_the_middle_is_none_and_no_event_in_the_log(
     served: Web, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,8 +5,9 @@ request's end for ever, answers the first of several requests with the fault of 
 writes to connections that are gone. Not so here.
 """
 
-from asyncio import TimerHandle, Transport
+from asyncio import Event, TimerHandle, Transport
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, cast
 
@@ -16,7 +17,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from rooms.entrypoints.gateway.front import WHOLE, Headers
+from rooms.entrypoints.gateway.front import WHOLE, Front, Headers
+from rooms.entrypoints.gateway.swiftbets import AskedBet, usual
 
 LARGEST_HEAD: Final = 64 * 1024
 # Seconds from a request's first byte to its last, and from a connection to its first request.
@@ -84,7 +86,20 @@ class Wire(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the application, as soon as the earlier requests are answered."""
         self._in_head, self._beside_bodies = False, 0
-        super().on_headers_complete()
+        bet = self._begin_bet()
+        if bet is None:
+            super().on_headers_complete()
+        else:
+            self.cycle = bet
+
+    def _begin_bet(self) -> "Bet | None":
+        """Give the bet that begins here; None where it is something else, or not its turn."""
+        parser = self.parser
+        waits = self.cycle is not None and not self.cycle.response_complete
+        if waits or parser.should_upgrade() or parser.get_http_version() != "1.1":
+            return None
+        found = usual(parser.get_method(), self.url, self.headers)
+        return None if found is None else Bet(*found, keep_alive=parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
         """Hand on a part of the body."""
@@ -95,6 +110,26 @@ class Wire(HttpToolsProtocol):
         """Let the request be read to its end."""
         super().on_message_complete()
         self._in_head, self._beside_bodies, self._reading_since = True, 0, None
+        if isinstance(self.cycle, Bet):
+            self._running = self.cycle
+            task = self.loop.create_task(self._answer_bet(self.cycle))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _answer_bet(self, bet: "Bet") -> None:
+        address = self.client[0] if self.client else ""
+        front = cast("Front", self.config.app)
+        answer = await front.answer_bet(AskedBet(bet.room, bet.headers, address, bytes(bet.body)))
+        if self.flow.write_paused and not bet.disconnected:
+            await self.flow.drain()
+        if bet.disconnected:
+            return
+        bet.response_complete = True
+        headers = (*self.server_state.default_headers, *answer.headers)
+        self.transport.write(_head(answer.status, headers, bet.keep_alive) + answer.body)
+        if not bet.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -132,6 +167,19 @@ class Wire(HttpToolsProtocol):
         self.transport.close()
 
 
+class Bet(RequestResponseCycle):
+    """A bet that is read or answered: to uvicorn a cycle like the others, without ASGI."""
+
+    # Nobody waits for the body or for the client to leave.
+    message_event = Event()
+
+    def __init__(self, room: str, headers: Mapping[bytes, bytes], *, keep_alive: bool) -> None:
+        self.room, self.headers, self.keep_alive = room, headers, keep_alive
+        self.body = bytearray()
+        self.more_body = True
+        self.response_complete = self.disconnected = False
+
+
 async def _answer_whole(
     cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes
 ) -> None:
@@ -143,12 +191,7 @@ async def _answer_whole(
         await cycle.flow.drain()
     if cycle.disconnected:
         return
-    lines = [b"".join((name, b": ", value)) for name, value in (*cycle.default_headers, *headers)]
-    if not cycle.keep_alive:
-        lines.append(b"connection: close")
-    head = b"\r\n".join((STATUS_LINE[status][:-2], *lines, b"\r\n"))
-    if head.count(b"\n") != len(lines) + 2:
-        raise RuntimeError("a header breaks its line")
+    head = _head(status, (*cycle.default_headers, *headers), cycle.keep_alive)
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
@@ -156,6 +199,16 @@ async def _answer_whole(
     if not cycle.keep_alive:
         cycle.transport.close()
     cycle.on_response()
+
+
+def _head(status: int, headers: Headers, keep_alive: bool) -> bytes:  # noqa: FBT001 - private
+    lines = [b"".join((name, b": ", value)) for name, value in headers]
+    if not keep_alive:
+        lines.append(b"connection: close")
+    head = b"\r\n".join((STATUS_LINE[status][:-2], *lines, b"\r\n"))
+    if head.count(b"\n") != len(lines) + 2:
+        raise RuntimeError("a header breaks its line")
+    return head
 
 
 def _leave(cycle: RequestResponseCycle) -> None:

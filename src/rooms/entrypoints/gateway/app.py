@@ -26,13 +26,12 @@ from rooms.entrypoints.gateway.live import Live
 from rooms.entrypoints.gateway.methods import with_methods
 from rooms.entrypoints.gateway.openapi import document
 from rooms.entrypoints.gateway.problems import HANDLERS
-from rooms.entrypoints.gateway.swiftbets import SwiftBets
+from rooms.entrypoints.gateway.swiftbets import LARGEST_BODY, SwiftBets
 from rooms.platform.limiter import Limiter
 from rooms.platform.metrics import REFUSALS
 
 __all__ = ["Gateway", "build_app"]
 
-LARGEST_BODY: Final = 64 * 1024
 ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     rooms.open_room,
     rooms.list_rooms,
@@ -108,7 +107,8 @@ def build_app(gateway: Gateway) -> Front:
     for code in catalogue():
         REFUSALS.labels(code)  # shown as 0 until it is answered
     return Front(
-        SwiftBets(gateway, app, LARGEST_BODY),
+        app,
+        SwiftBets(gateway),
         clock=gateway.clock,
         tokens=Limiter(gateway.rate_per_token),
         addresses=Limiter(gateway.rate_per_ip),

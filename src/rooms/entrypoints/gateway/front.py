@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from rooms.entrypoints.gateway.problems import ProblemAnswer, send_problem
+from rooms.entrypoints.gateway.problems import ProblemAnswer, Whole, send_problem
+from rooms.entrypoints.gateway.swiftbets import TEMPLATE, AskedBet, SwiftBets
 from rooms.kernel.time import Clock
 from rooms.platform.limiter import Limiter
 from rooms.platform.metrics import REQUEST_SECONDS, REQUESTS
@@ -43,10 +44,11 @@ class Front:
     """Limits requests per access token and per address, then lets them in.
 
     Both have their own memory, so that made-up tokens push no address out of it. ``close`` ends
-    the streams that never end by themselves.
+    the streams that never end by themselves. Bets have a way of their own, ``answer_bet``.
     """
 
     app: ASGIApp
+    bets: SwiftBets
     clock: Clock
     tokens: Limiter
     addresses: Limiter
@@ -59,19 +61,32 @@ class Front:
             return
         with Noted(scope["headers"]) as note, span("request", request=note.id) as traced:
             sending = answering(scope, send, note.id, traced)
-            refused = None if scope["path"] in UNLIMITED else self._refused(scope)
+            address = scope["client"][0] if scope["client"] else ""
+            limited = scope["path"] not in UNLIMITED
+            refused = self._refused(address, scope["headers"]) if limited else None
             if refused is not None:
                 await send_problem(refused, sending)
             else:
                 await self.app(scope, receive, sending)
 
-    def _refused(self, scope: HTTPScope) -> ProblemAnswer | None:
+    async def answer_bet(self, bet: AskedBet) -> Whole:
+        """Answer a bet that the web server has read as a whole."""
+        begun = perf_counter()
+        with Noted(bet.headers.items()) as note, span("request", request=note.id) as traced:
+            refused = self._refused(bet.address, bet.headers.items())
+            answer = refused.whole() if refused is not None else await self.bets.answer(bet)
+            _note(traced, "POST", TEMPLATE, answer.status, begun)
+        own = (*answer.headers, UNLESS_SAID, *ALWAYS, (b"x-request-id", note.id.encode()))
+        return Whole(answer.status, own, answer.body)
+
+    def _refused(
+        self, address: str, all_headers: Iterable[tuple[bytes, bytes]]
+    ) -> ProblemAnswer | None:
         now = self.clock.now()
-        address = scope["client"][0] if scope["client"] else ""
         seconds = self.addresses.wait(address.encode(), now)
         if seconds:
             return _too_often(self.addresses, seconds)
-        given = [header for header in scope["headers"] if header[0] in ONCE]
+        given = [header for header in all_headers if header[0] in ONCE]
         headers = dict(given)
         if len(headers) < len(given):
             return ProblemAnswer("E-INPUT", {"why": "a header stands there twice"})
@@ -97,13 +112,9 @@ def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:
         if message["type"] == "http.response.start":
             message["headers"] = _headed(message, request)
             # A path is counted by its pattern: what is not routed may be any text.
-            route, status = scope.get("path_template") or "none", message["status"]
+            route = scope.get("path_template") or "none"
             method = scope["method"] if scope["method"] in METHODS else "other"
-            count, seconds = _counters(method, route, status)
-            count()
-            seconds(perf_counter() - begun)
-            traced.update_name(f"{method} {route}")
-            traced.set_attribute("http.response.status_code", status)
+            _note(traced, method, route, message["status"], begun)
             if at_once is not None and _is_plain(message):
                 held = message
                 return
@@ -116,6 +127,14 @@ def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:
         await send(message)
 
     return sending
+
+
+def _note(traced: Any, method: str, route: str, status: int, begun: float) -> None:
+    count, seconds = _counters(method, route, status)
+    count()
+    seconds(perf_counter() - begun)
+    traced.update_name(f"{method} {route}")
+    traced.set_attribute("http.response.status_code", status)
 
 
 def _is_plain(message: HTTPResponseStartEvent) -> bool:

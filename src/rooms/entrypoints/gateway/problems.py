@@ -1,9 +1,9 @@
 """Bad news over HTTP: every one is ``application/problem+json`` with a code of the catalogue."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -23,6 +23,14 @@ BY_STATUS: Final = {404: "E-ROUTE", 405: "E-METHOD", 413: "E-TOO-LARGE"}
 RETRY: Final = "1"
 
 log = structlog.get_logger()
+
+
+class Whole(NamedTuple):
+    """An answer as a whole; its headers give the body's length."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,18 @@ class ProblemAnswer:
             media_type=MEDIA_TYPE,
             headers=dict(self.headers),
         )
+
+    def whole(self) -> Whole:
+        """Answer with it where no framework does."""
+        REFUSALS.labels(self.code).inc()
+        body = self.body()
+        headers = {
+            "content-type": MEDIA_TYPE,
+            "content-length": str(len(body)),
+            **{name.lower(): value for name, value in self.headers.items()},
+        }
+        written = [(name.encode(), value.encode()) for name, value in headers.items()]
+        return Whole(self.status, written, body)
 
 
 def on_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
@@ -122,21 +142,9 @@ def _bug(method: str, path: str, error: Exception) -> ProblemAnswer:
 
 
 async def send_problem(problem: ProblemAnswer, send: Send) -> None:
-    """Answer with it where no framework does."""
-    REFUSALS.labels(problem.code).inc()
-    body = problem.body()
-    headers = {
-        "content-type": MEDIA_TYPE,
-        "content-length": str(len(body)),
-        **{name.lower(): value for name, value in problem.headers.items()},
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problem.status,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
+    """Send it where no framework does."""
+    status, headers, body = problem.whole()
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
