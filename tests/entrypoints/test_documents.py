@@ -76,7 +76,7 @@ async def test_every_route_of_the_contract_is_described(web: Web) -> None:
     document = await described(web)
     assert document["openapi"].startswith("3.1.")
     assert {(method, path) for method, path, _ in operations(document)} == CONTRACT
-    assert len(ROUTES) + len(SANDBOX) == len(CONTRACT) + 5  # and the pages that explain
+    assert len(ROUTES) + len(SANDBOX) == len(CONTRACT) + 7  # and the pages that explain
 
 
 async def test_every_command_documents_its_key_and_every_own_route_its_token(web: Web) -> None:

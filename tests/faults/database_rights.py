@@ -63,11 +63,12 @@ CHANGED: Final = {
     "parimutuel.rooms": {"status"},
     "platform.commands": {"answer"},
     "platform.cursors": {"consumer", "txid"},
+    "platform.topics": {"seq", "told_to", "topic", "watched_until"},
     "platform.leases": {"epoch", "holder", "name", "until"},
     "referral.earnings": {"account_id", "asset", "earned", "level"},
 }
-# Rows are added and removed: a token that is revoked is forgotten.
-REMOVED: Final = {"identity.tokens"}
+# Rows are added and removed: a token that is revoked is forgotten, as are old frames.
+REMOVED: Final = {"identity.tokens", "platform.frames"}
 
 HIDDEN_FROM_READERS: Final = {"identity.tokens", "platform.keys"}
 

@@ -1,6 +1,6 @@
 """What a context hands to the process that runs it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +16,25 @@ class Consumer:
 
     name: str
     reactions: Mapping[type[Fact], Callable[[Tx, Any], Awaitable[None]]]
+
+    @property
+    def kinds(self) -> Collection[type[Fact]]:
+        """Give the facts it reacts to."""
+        return self.reactions.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A reaction to many facts at once, in the one transaction that notes all of them as handled.
+
+    It hears what happens from its first start on. ``pause`` is how long it rests between two
+    looks, so that more facts come together (seconds).
+    """
+
+    name: str
+    kinds: Collection[type[Fact]]
+    react: Callable[[Tx, Sequence[Fact]], Awaitable[None]]
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

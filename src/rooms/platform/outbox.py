@@ -8,6 +8,7 @@ the inbox says: old facts leave both (``pruning``), and who still holds one in h
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -17,7 +18,7 @@ import structlog
 from rooms.kernel.event import Fact
 from rooms.platform.database import Database, NotDone, Row, Tx, Unavailable
 from rooms.platform.metrics import HANDLED, OUTBOX_DUE, OUTBOX_LAG, UNHANDLED
-from rooms.platform.module import Consumer
+from rooms.platform.module import Consumer, Together
 from rooms.platform.tracing import span
 
 log = structlog.get_logger()
@@ -65,59 +66,22 @@ class Delivery:
 
     async def _due(self, tx: Tx) -> list[Row]:
         kinds, resting = [kind.__name__ for kind in self.consumer.reactions], self._still_resting()
+        name = self.consumer.name
         await tx.execute(
             "INSERT INTO platform.cursors (consumer, txid) "
             "SELECT $1, '0'::xid8 ON CONFLICT DO NOTHING",
-            self.consumer.name,
+            name,
         )
-        final = await tx.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
-        # A walk along the index for each kind, however many other facts there are.
-        due = await tx.fetch(
-            """
-            SELECT fact.id, fact.txid::text, fact.kind, fact.body
-            FROM unnest($2::text[]) AS wanted (kind)
-            CROSS JOIN LATERAL (
-                SELECT told.id, told.txid, told.kind, told.body
-                FROM platform.outbox AS told
-                WHERE told.kind = wanted.kind
-                  AND told.txid >= (SELECT txid FROM platform.cursors WHERE consumer = $1)
-                  AND told.id <> ALL ($4)
-                  AND NOT EXISTS (
-                    SELECT FROM platform.inbox AS seen
-                    WHERE seen.consumer = $1 AND seen.fact_id = told.id
-                  )
-                ORDER BY told.txid, told.id
-                LIMIT $3
-            ) AS fact
-            ORDER BY fact.txid, fact.id
-            LIMIT $3
-            """,
-            self.consumer.name,
-            kinds,
-            BATCH,
-            resting,
-        )
+        final = await oldest_running(tx)
+        due = await due_facts(tx, name, kinds, resting, BATCH)
         if not due and not resting:
-            await self._advance(tx, final)
+            await advance(tx, name, final)
         return due
 
     def _still_resting(self) -> list[int]:
         now = asyncio.get_running_loop().time()
         self._resting = {fact: until for fact, until in self._resting.items() if until > now}
         return list(self._resting)
-
-    async def _advance(self, tx: Tx, final: str) -> None:
-        """Nothing is due: step up to the oldest transaction that was running before the look.
-
-        Not while another process handles a fact: it stands on the place as it is.
-        """
-        await tx.execute(
-            "UPDATE platform.cursors SET txid = $2::text::xid8 WHERE consumer = ("
-            "SELECT consumer FROM platform.cursors "
-            "WHERE consumer = $1 AND txid < $2::text::xid8 FOR NO KEY UPDATE SKIP LOCKED)",
-            self.consumer.name,
-            final,
-        )
 
     async def _deliver(self, row: Row) -> bool:
         kinds = {kind.__name__: kind for kind in self.consumer.reactions}
@@ -165,7 +129,61 @@ class Delivery:
         )
 
 
-async def read_lag(tx: Tx, consumer: Consumer) -> None:
+async def oldest_running(tx: Tx) -> str:
+    """Give the oldest transaction that still runs; what lies below it is final."""
+    oldest: str = await tx.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+    return oldest
+
+
+async def due_facts(
+    tx: Tx, consumer: str, kinds: Collection[str], without: Collection[int], most: int
+) -> list[Row]:
+    """Give the first facts of these kinds that a consumer has not handled, in order.
+
+    It is a walk along the index for each kind, however many other facts there are.
+    """
+    return await tx.fetch(
+        """
+        SELECT fact.id, fact.txid::text, fact.kind, fact.body
+        FROM unnest($2::text[]) AS wanted (kind)
+        CROSS JOIN LATERAL (
+            SELECT told.id, told.txid, told.kind, told.body
+            FROM platform.outbox AS told
+            WHERE told.kind = wanted.kind
+              AND told.txid >= (SELECT txid FROM platform.cursors WHERE consumer = $1)
+              AND told.id <> ALL ($4)
+              AND NOT EXISTS (
+                SELECT FROM platform.inbox AS seen
+                WHERE seen.consumer = $1 AND seen.fact_id = told.id
+              )
+            ORDER BY told.txid, told.id
+            LIMIT $3
+        ) AS fact
+        ORDER BY fact.txid, fact.id
+        LIMIT $3
+        """,
+        consumer,
+        list(kinds),
+        most,
+        list(without),
+    )
+
+
+async def advance(tx: Tx, consumer: str, final: str) -> None:
+    """Nothing is due: step up to the oldest transaction that was running before the look.
+
+    Not while another process handles a fact: it stands on the place as it is.
+    """
+    await tx.execute(
+        "UPDATE platform.cursors SET txid = $2::text::xid8 WHERE consumer = ("
+        "SELECT consumer FROM platform.cursors "
+        "WHERE consumer = $1 AND txid < $2::text::xid8 FOR NO KEY UPDATE SKIP LOCKED)",
+        consumer,
+        final,
+    )
+
+
+async def read_lag(tx: Tx, consumer: Consumer | Together) -> None:
     """Set the gauges of a consumer's lag: how many facts are due, how old the oldest is."""
     due = await tx.row(
         """
@@ -187,7 +205,7 @@ async def read_lag(tx: Tx, consumer: Consumer) -> None:
         ) AS fact
         """,
         consumer.name,
-        [kind.__name__ for kind in consumer.reactions],
+        [kind.__name__ for kind in consumer.kinds],
     )
     assert due is not None
     OUTBOX_DUE.labels(consumer.name).set(due["facts"])

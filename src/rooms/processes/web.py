@@ -3,18 +3,22 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, Final, cast
 
 import uvicorn
 
 from rooms import __version__
 from rooms.entrypoints.gateway.app import Gateway, build_app
+from rooms.entrypoints.gateway.feed.feed import live_feed
+from rooms.entrypoints.gateway.feed.socket import Sockets
 from rooms.entrypoints.gateway.front import Front
 from rooms.platform.database import Unavailable
+from rooms.platform.gathering import Gathering
 from rooms.platform.migrate import is_current
 from rooms.platform.problem import ExitCode, Problem
 from rooms.processes.compose import House
+from rooms.processes.run import task
 from rooms.processes.wire import Wire
 
 GRACE_FOR_STREAMS: Final = 2
@@ -68,24 +72,43 @@ async def serve_gateway(
         clock=house.clock,
         version=__version__,
     )
+    feed = live_feed(
+        house.database,
+        house.clock,
+        identity=house.identity,
+        ledger=house.ledger,
+        rooms=house.rooms,
+        keno=house.keno,
+        per_address=house.settings.gateway.live_per_ip,
+    )
     app = build_app(gateway)
-    server = web_server(app)
-    serving = asyncio.create_task(server.serve(sockets=[taken]))
-    try:
-        yield
-    finally:
-        app.close()
-        server.should_exit = True
-        await asyncio.wait({serving})
+    server = web_server(app, feed.sockets)
+    async with AsyncExitStack() as stack:
+        for consumer in feed.consumers:
+            gathering = Gathering(house.database, consumer)
+            await stack.enter_async_context(task(consumer.name, gathering.run))
+        for worker in feed.workers:
+            await stack.enter_async_context(task(worker.name, worker.run))
+        serving = asyncio.create_task(server.serve(sockets=[taken]))
+        try:
+            yield
+        finally:
+            app.close()
+            feed.sockets.close()
+            server.should_exit = True
+            await asyncio.wait({serving})
 
 
-def web_server(app: Front) -> uvicorn.Server:
-    """Give the web server that players meet; who serves it gives it its socket."""
+def web_server(app: Front, sockets: Sockets | None = None) -> uvicorn.Server:
+    """Give the web server that players meet; who serves it gives it its socket.
+
+    ``sockets`` take over the connections that ask to become WebSockets.
+    """
     return Server(
         uvicorn.Config(
             app,
             http=Wire,
-            ws="none",
+            ws="none" if sockets is None else cast("Any", sockets),
             log_config=None,
             # What strangers send is no event: a line for each would let them fill the log.
             log_level="error",

@@ -73,6 +73,16 @@ class Wire(HttpToolsProtocol):
             part = "head" if self._in_head else "end"
             self.send_400_response(f"The {part} of the request is too large.")
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to what reads WebSockets, as soon as nothing else uses it."""
+        running = self._running
+        if running is not None and not running.response_complete:
+            self.send_400_response("A WebSocket begins a connection, or follows an answer.")
+            return
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().handle_websocket_upgrade()
+
     def on_message_begin(self) -> None:
         """Begin to read a request."""
         super().on_message_begin()

@@ -21,6 +21,7 @@ from rooms.entrypoints.gateway import (
     wallet,
 )
 from rooms.entrypoints.gateway.faces import Gateway
+from rooms.entrypoints.gateway.feed import asyncapi
 from rooms.entrypoints.gateway.front import Front
 from rooms.entrypoints.gateway.live import Live
 from rooms.entrypoints.gateway.methods import with_methods
@@ -75,6 +76,8 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     system.version,
     documents.docs,
     documents.openapi_json,
+    documents.live_docs,
+    documents.asyncapi_json,
     documents.style,
     documents.codes,
     documents.code_page,
@@ -104,6 +107,7 @@ def build_app(gateway: Gateway) -> Front:
         logging_config=None,
     )
     app.state.openapi = document(app, gateway.version)
+    app.state.asyncapi = asyncapi.document(gateway.version)
     for code in catalogue():
         REFUSALS.labels(code)  # shown as 0 until it is answered
     return Front(

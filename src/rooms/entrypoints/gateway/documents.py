@@ -31,6 +31,19 @@ async def openapi_json(request: Call) -> Response[bytes]:
     return answer(request.app.state.openapi)
 
 
+@get("/api/docs/live")
+async def live_docs(request: Call) -> Response[bytes]:
+    """Show the description of the feed: to a browser as a page, to a program as AsyncAPI 3."""
+    described = request.app.state.asyncapi
+    return _by_accept(request, described, lambda: _page("ROOMS: the live feed", _live(described)))
+
+
+@get("/api/docs/asyncapi.json")
+async def asyncapi_json(request: Call) -> Response[bytes]:
+    """Give the description of the feed as AsyncAPI 3."""
+    return answer(request.app.state.asyncapi)
+
+
 @get("/api/docs/style.css")
 async def style() -> Response[bytes]:
     """Give the pages their looks."""
@@ -97,9 +110,29 @@ def _api(described: Json) -> str:
     )
     about = escape(described["info"]["description"])
     links = (
-        '<p><a href="/api/docs/openapi.json">OpenAPI 3.1</a> <a href="/errors">All codes</a></p>'
+        '<p><a href="/api/docs/openapi.json">OpenAPI 3.1</a> '
+        '<a href="/api/docs/live">The live feed</a> <a href="/errors">All codes</a></p>'
     )
     return f"<p>{about}</p>{links}{''.join(routes)}"
+
+
+def _live(described: Json) -> str:
+    about = escape(described["info"]["description"])
+    links = (
+        '<p><a href="/api/docs/asyncapi.json">AsyncAPI 3</a> <a href="/api/docs">The API</a> '
+        '<a href="/errors">All codes</a></p>'
+    )
+    messages = "".join(map(_message, described["components"]["messages"].values()))
+    return f"<p>{about}</p>{links}{messages}"
+
+
+def _message(message: Json) -> str:
+    example = message.get("examples", [{"payload": message["payload"]}])[0]["payload"]
+    text = msgspec.json.format(msgspec.json.encode(example), indent=2).decode()
+    return (
+        f"<section><h2>{escape(message['name'])}</h2>"
+        f"<p>{escape(message['summary'])}</p><pre>{escape(text)}</pre></section>"
+    )
 
 
 def _route(method: str, path: str, operation: Json) -> str:

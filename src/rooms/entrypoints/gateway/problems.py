@@ -48,9 +48,13 @@ class ProblemAnswer:
         return catalogue()[self.code].status
 
     def body(self) -> bytes:
-        """Write it: what happened, where the money is, what to do."""
+        """Write it as JSON."""
+        return msgspec.json.encode(self.told())
+
+    def told(self) -> dict[str, object]:
+        """Say what happened, where the money is, what to do."""
         words = catalogue()[self.code].words(self.data)
-        problem = {
+        problem: dict[str, object] = {
             "type": f"/errors/{self.code}",
             "title": words.title,
             "status": self.status,
@@ -59,7 +63,7 @@ class ProblemAnswer:
             "money": words.money,
             "next": words.next,
         }
-        return msgspec.json.encode(problem | dict(self.more))
+        return problem | dict(self.more)
 
     def response(self) -> Response[bytes]:
         """Answer with it."""

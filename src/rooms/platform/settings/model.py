@@ -141,13 +141,17 @@ Rate = Annotated[int, BeforeValidator(_per_second), Field(ge=1)]
 
 
 class GatewaySettings(BaseModel):
-    """Requests a second that one token and one address may make, and streams it may hold."""
+    """Requests a second that one token and one address may make, and streams it may hold.
+
+    ``live_per_ip`` is how many connections of the live feed one address may hold.
+    """
 
     model_config = _FROZEN
 
     rate_per_token: Rate = 50
     rate_per_ip: Rate = 500
     streams_per_ip: int = Field(default=100, ge=1)
+    live_per_ip: int = Field(default=1_000, ge=1)
 
 
 class TelemetrySettings(BaseModel):

@@ -1,0 +1,1 @@
+"""The live feed, ``/v1/live``: what moves is told as it happens, and nothing is lost."""

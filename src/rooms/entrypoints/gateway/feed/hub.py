@@ -1,0 +1,225 @@
+"""All topics that are watched in this process: reads new frames once, hands them to every watcher.
+
+The frames come from the database, numbered and written by whichever process told of the facts
+(``platform/topics``). So each process sends the same bytes, and a client may come back to another.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+import structlog
+
+from rooms.entrypoints.gateway.feed.channels import Channel, Frame, Snapshot, Watcher
+from rooms.entrypoints.gateway.feed.names import Topic
+from rooms.entrypoints.gateway.feed.shown import Shown
+from rooms.entrypoints.gateway.feed.wireframes import PING, text_message
+from rooms.kernel.time import Clock
+from rooms.platform import topics
+from rooms.platform.database import Database, NotDone, Unavailable
+from rooms.platform.topics import Numbered, written
+
+log = structlog.get_logger()
+
+AT_A_TIME: Final = 2_000
+HEARTBEAT: Final = 15.0
+LOOK_ANYWAY: Final = 1.0
+# A snapshot serves others as long as this many seconds and frames have not passed since.
+FRESH_FOR: Final = 2.0
+FRESH_FRAMES: Final = 50
+# Snapshots that are made at the same time: each takes two connections of the pool.
+SNAPSHOTS: Final = 3
+RENEW_EVERY: Final = 300.0
+IDLE_FOR: Final = 60.0
+FORGET_EVERY: Final = 30.0
+REST: Final = 0.5
+
+
+@dataclass(slots=True)
+class Hub:
+    """What moves, for all who watch it here. ``run`` brings it in; ``close`` sends all away."""
+
+    database: Database
+    shown: Shown
+    clock: Clock
+    _channels: dict[str, Channel] = field(default_factory=dict)
+    _watchers: "set[Watcher]" = field(default_factory=set)
+    _last: int | None = None
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SNAPSHOTS))
+    _made: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _stale: bool = False
+
+    async def run(self) -> None:
+        """Bring in what is new, beat, renew and forget, for ever."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._follow())
+            loops.create_task(self._every(HEARTBEAT, self.beat))
+            loops.create_task(self._every(RENEW_EVERY, self.renew))
+            loops.create_task(self._every(FORGET_EVERY, self.forget))
+
+    # --- who watches ---
+
+    def enter(self, watcher: Watcher) -> None:
+        """Let a client's connection hear the heartbeat."""
+        self._watchers.add(watcher)
+
+    def leave(self, watcher: Watcher) -> None:
+        """Tell a client nothing more."""
+        self._watchers.discard(watcher)
+        for channel in self._channels.values():
+            channel.remove(watcher)
+
+    async def channel(self, topic: Topic) -> Channel:
+        """Give the topic's channel, watched from now on."""
+        channel = self._channels.get(topic.kept)
+        if channel is None:
+            channel = self._channels[topic.kept] = Channel(topic)
+        if channel.seq is None:
+            async with self.database.transaction() as tx:
+                found = await topics.look(tx, [topic.kept])
+            await self._catch_up(channel, found[topic.kept])
+        return channel
+
+    async def snapshot(self, channel: Channel) -> Snapshot:
+        """Show the topic at a number that has gone out here. Refuses as ``Shown.now`` does."""
+        lock = self._made.setdefault(channel.topic.kept, asyncio.Lock())
+        async with lock:
+            if not self._is_fresh(channel):
+                channel.snapshot = await self._make(channel)
+        assert channel.snapshot is not None, "it was made just now"
+        return channel.snapshot
+
+    def _is_fresh(self, channel: Channel) -> bool:
+        made, now = channel.snapshot, asyncio.get_running_loop().time()
+        if made is None or channel.seq is None:
+            return False
+        return now - made.made < FRESH_FOR and channel.seq - made.seq <= FRESH_FRAMES
+
+    async def _make(self, channel: Channel) -> Snapshot:
+        topic, now = channel.topic, asyncio.get_running_loop().time()
+        async with self._making, self.database.transaction() as tx:
+            seq = (await topics.look(tx, [topic.kept]))[topic.kept]
+            data = await self.shown.now(topic)
+        await self._catch_up(channel, seq)
+        frame = written("snapshot", topic.shown, seq, self.clock.now(), data)
+        return Snapshot(seq, text_message(frame), now)
+
+    async def _catch_up(self, channel: Channel, seq: int) -> None:
+        """Bring the channel to a number that somebody has seen in the database."""
+        if channel.seq is None or channel.seq < seq:
+            await self.read()
+        channel.begin(seq)
+
+    async def missed(self, channel: Channel, seq: int) -> list[Frame] | None:
+        """Give what was told after this number; None where that is not kept any more."""
+        frames = channel.since(seq)
+        if frames is not None or (channel.seq or 0) < seq:
+            return frames
+        async with self.database.transaction() as tx:
+            kept = await topics.since(tx, channel.topic.kept, seq)
+        await self._catch_up(channel, kept[-1].seq if kept else seq)
+        found = [_frame(each) for each in kept]
+        rest = channel.since(found[-1].seq) if found else None
+        if rest is None or found[0].seq != seq + 1 or len(found) != found[-1].seq - seq:
+            return None
+        return found + rest
+
+    # --- what is new ---
+
+    async def _follow(self) -> None:
+        ear = self.database.doorbell.listen([topics.TOLD])
+        try:
+            while True:
+                try:
+                    if await self.read() < AT_A_TIME:
+                        await ear.wait(LOOK_ANYWAY)
+                    self._say_fresh()
+                except (*Unavailable, *NotDone) as problem:
+                    self._say_stale(str(problem))
+                    await asyncio.sleep(REST)
+        finally:
+            ear.close()
+
+    async def read(self) -> int:
+        """Read what is new and send it to whom it concerns; give how many frames there were."""
+        async with self._reading, self.database.statement() as tx:
+            if self._last is None:
+                self._last = await topics.newest(tx)
+            news = await topics.after(tx, self._last, AT_A_TIME)
+            if news:
+                self._last = news[-1].id
+                self._send(news)
+        return len(news)
+
+    def _send(self, news: list[Numbered]) -> None:
+        for topic, frames in groupby(sorted(news, key=_topic), key=_topic):
+            channel = self._channels.get(topic)
+            if channel is not None:
+                channel.tell([_frame(each) for each in frames])
+
+    def _say_stale(self, why: str) -> None:
+        if not self._stale:
+            log.warning("the feed cannot read what is new", why=why)
+            self._stale = True
+            self.to_all(self.note("stale", {}))
+
+    def _say_fresh(self) -> None:
+        if self._stale:
+            self._stale = False
+            self.to_all(self.note("fresh", {}))
+
+    # --- from time to time ---
+
+    async def _every(self, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await step()
+            except (*Unavailable, *NotDone) as problem:
+                log.warning("the feed could not tidy up", step=step.__name__, why=str(problem))
+
+    async def beat(self) -> None:
+        """Tell everyone that the connection stands, and what time it is."""
+        self.to_all(self.note("heartbeat", {"every": int(HEARTBEAT)}) + PING)
+
+    async def renew(self) -> None:
+        """Go on watching what is watched here; let go of what nobody has watched for a while."""
+        now = asyncio.get_running_loop().time()
+        for name, channel in tuple(self._channels.items()):
+            if channel.is_watched:
+                channel.idle_since = now
+            elif now - channel.idle_since > IDLE_FOR:
+                del self._channels[name]
+                self._made.pop(name, None)
+        if self._channels:
+            async with self.database.transaction() as tx:
+                found = await topics.look(tx, self._channels)
+            await self.read()
+            for name, seq in found.items():
+                if name in self._channels:
+                    self._channels[name].begin(seq)
+
+    async def forget(self) -> None:
+        """Drop the frames that nobody can ask for any more."""
+        async with self.database.transaction() as tx:
+            await topics.forget(tx)
+
+    def note(self, kind: str, data: object, topic: str | None = None) -> bytes:
+        """Write a frame without a number of its own, for the wire."""
+        return text_message(written(kind, topic, None, self.clock.now(), data))
+
+    def to_all(self, wire: bytes) -> None:
+        """Send the same to everyone who is connected."""
+        for watcher in tuple(self._watchers):
+            watcher.write(wire)
+
+
+def _frame(row: Numbered) -> Frame:
+    return Frame(row.seq, text_message(row.frame.encode()))
+
+
+_topic = attrgetter("topic")

@@ -1,0 +1,222 @@
+"""One client of the feed: what it asks for, and where it stands on each topic."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from rooms.contexts.identity.api import Identity
+from rooms.entrypoints.gateway.feed.channels import Channel
+from rooms.entrypoints.gateway.feed.hub import Hub
+from rooms.entrypoints.gateway.feed.names import Topic, read_topic
+from rooms.entrypoints.gateway.feed.requests import (
+    MOST_TOPICS,
+    Request,
+    Resume,
+    Subscribe,
+    read_request,
+)
+from rooms.entrypoints.gateway.problems import ProblemAnswer, failed, refused
+from rooms.kernel.ids import PlayerId
+from rooms.kernel.refusal import Refusal
+
+log = structlog.get_logger()
+
+# Messages that may wait to be answered, and bad ones that are answered at all.
+MOST_WAITING: Final = 32
+MOST_REFUSED: Final = 20
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """Answers one client, in the order in which it asks.
+
+    ``write`` puts bytes on its wire; ``drop`` ends the connection, with words.
+    """
+
+    hub: Hub
+    identity: Identity
+    write: Callable[[bytes], object]
+    drop: Callable[[str], None]
+    player: PlayerId | None = None
+    _channels: dict[str, Channel] = field(default_factory=dict)
+    # While the client does not read: the number that it has got of each topic.
+    _places: dict[Channel, int] | None = None
+    _waiting: deque[bytes] = field(default_factory=deque)
+    _answering: "asyncio.Task[None] | None" = None
+    _anew: "set[asyncio.Task[None]]" = field(default_factory=set)
+    _refused: int = 0
+    _ended: bool = False
+
+    def begin(self) -> None:
+        """Let the client hear the heartbeat, the first at once."""
+        self.hub.enter(self)
+
+    def end(self) -> None:
+        """Forget the client."""
+        self._ended = True
+        self.hub.leave(self)
+        for channel in self._channels.values():
+            channel.remove(self)
+        self._channels.clear()
+        self._waiting.clear()
+        for task in self.tasks - {asyncio.current_task()}:
+            task.cancel()
+
+    @property
+    def tasks(self) -> "set[asyncio.Task[None]]":
+        """Give what is under way for this client."""
+        return {*self._anew, *(() if self._answering is None else (self._answering,))}
+
+    def hear(self, message: bytes) -> None:
+        """Take what the client says; it is answered after what it said before."""
+        if len(self._waiting) >= MOST_WAITING:
+            self.drop(f"more than {MOST_WAITING} messages wait to be answered")
+            return
+        self._waiting.append(message)
+        if self._answering is None:
+            self._answering = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        try:
+            while self._waiting and not self._ended:
+                await self._answer_one(self._waiting.popleft())
+        finally:
+            self._answering = None
+
+    async def _answer_one(self, message: bytes) -> None:
+        topic: str | None = None
+        try:
+            asked = read_request(message)
+            await self._know(asked)
+            if isinstance(asked, Resume):
+                topic = asked.topic
+                await self._resume(asked.topic, asked.seq)
+                return
+            for topic in asked.topics:
+                if isinstance(asked, Subscribe):
+                    await self._subscribe(topic)
+                else:
+                    self._unsubscribe(topic)
+        except Refusal as refusal:
+            self._refuse(refused(refusal), topic)
+        except Exception as error:  # noqa: BLE001 - it is logged and answered
+            self._refuse(failed("GET", "/v1/live", error), topic)
+
+    async def _know(self, asked: Request) -> None:
+        """Remember whose token it is. Refuses E-AUTH; a connection is one player's for ever."""
+        token = getattr(asked, "token", None)
+        if token is None:
+            return
+        player = await self.identity.player_of(token)
+        if player is None or self.player not in (None, player):
+            raise Refusal("E-AUTH")
+        self.player = player
+
+    async def _subscribe(self, name: str) -> None:
+        topic = read_topic(name, self.player)
+        self._room_for(topic)
+        await self._show(await self.hub.channel(topic))
+
+    async def _resume(self, name: str, seq: int) -> None:
+        topic = read_topic(name, self.player)
+        self._room_for(topic)
+        channel = await self.hub.channel(topic)
+        channel.remove(self)
+        frames = await self.hub.missed(channel, seq)
+        if frames is None:
+            self._say_gap(channel, seq)
+            await self._show(channel)
+            return
+        answer = self.hub.note("resumed", {"seq": seq, "missed": len(frames)}, topic.shown)
+        self.write(b"".join((answer, *(each.wire for each in frames))))
+        self._attach(channel)
+
+    def _room_for(self, topic: Topic) -> None:
+        if topic.shown not in self._channels and len(self._channels) >= MOST_TOPICS:
+            raise Refusal("E-TOPICS", most=MOST_TOPICS)
+
+    async def _show(self, channel: Channel) -> None:
+        """Send a snapshot and what came after it; from then on the client is told."""
+        channel.remove(self)
+        while True:
+            snapshot = await self.hub.snapshot(channel)
+            frames = channel.since(snapshot.seq)
+            if frames is not None:
+                break
+            channel.snapshot = None
+        self.write(b"".join((snapshot.wire, *(each.wire for each in frames))))
+        self._attach(channel)
+
+    def _attach(self, channel: Channel) -> None:
+        if self._ended:
+            return
+        self._channels[channel.topic.shown] = channel
+        if self._places is None:
+            channel.add(self)
+        else:
+            assert channel.seq is not None, "it was looked at"
+            self._places[channel] = channel.seq
+
+    def _unsubscribe(self, name: str) -> None:
+        channel = self._channels.pop(name, None)
+        if channel is None:
+            raise Refusal("E-TOPIC", topic=name[:80])
+        channel.remove(self)
+        if self._places is not None:
+            self._places.pop(channel, None)
+        self.write(self.hub.note("unsubscribed", {}, name))
+
+    def _refuse(self, problem: ProblemAnswer, topic: str | None) -> None:
+        self._refused += 1
+        if self._refused > MOST_REFUSED:
+            self.drop(f"more than {MOST_REFUSED} requests were refused")
+            return
+        self.write(self.hub.note("refused", problem.told(), topic))
+
+    # --- what the client has not got ---
+
+    def lost(self, channel: Channel) -> None:
+        """Frames of a topic never came to this process: show it anew."""
+        task = asyncio.create_task(self._begin_anew(channel))
+        self._anew.add(task)
+        task.add_done_callback(self._anew.discard)
+
+    def _say_gap(self, channel: Channel, seq: int | None) -> None:
+        self.write(self.hub.note("gap", {"seq": seq}, channel.topic.shown))
+
+    async def _begin_anew(self, channel: Channel) -> None:
+        if self._channels.get(channel.topic.shown) is not channel:
+            return
+        self._say_gap(channel, None)
+        try:
+            await self._show(channel)
+        except Refusal as refusal:
+            self._refuse(refused(refusal), channel.topic.shown)
+        except Exception as error:  # noqa: BLE001 - it is logged and answered
+            failed("GET", "/v1/live", error)
+            self.drop("what you watch cannot be shown now; connect again and resume")
+
+    def pause(self) -> None:
+        """The client does not read: write nothing more to it, but remember where it is."""
+        if self._places is None:
+            self._places = {}
+            for channel in self._channels.values():
+                assert channel.seq is not None, "it was looked at"
+                self._places[channel] = channel.seq
+                channel.remove(self)
+
+    def go_on(self) -> None:
+        """The client reads again: send what it missed meanwhile."""
+        places, self._places = self._places or {}, None
+        for channel, seq in places.items():
+            frames = channel.since(seq)
+            if frames is None:
+                self.lost(channel)
+                continue
+            channel.add(self)
+            if frames:
+                self.write(b"".join(each.wire for each in frames))
