@@ -120,7 +120,8 @@ async def test_buying_needs_a_token_and_a_key(site: KenoWeb) -> None:
 async def test_games_show_their_terms_and_rounds_their_commits(site: KenoWeb) -> None:
     (game,) = (await site.get("/games"))["items"]
     assert game == await site.get(f"/games/{GAME}") | {"at": game["at"]}
-    assert (game["status"], game["round"], game["terms"]["interval_ms"]) == ("RUNNING", 1, 5000)
+    assert (game["status"], game["terms"]["interval_ms"]) == ("RUNNING", 5000)
+    assert 1 <= game["round"] <= 120
     assert game["terms"]["stake_min"] == sol(STAKE)
     spots = await site.get(f"/paytables/{game['terms']['paytable_hash']}")
     assert spots == {"spots": SPOTS}

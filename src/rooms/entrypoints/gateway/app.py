@@ -1,5 +1,6 @@
 """Puts the gateway together: one ASGI application, which any server can run."""
 
+from functools import cache, partial
 from typing import Final
 
 from litestar import Litestar
@@ -106,8 +107,8 @@ def build_app(gateway: Gateway) -> Front:
         openapi_config=None,
         logging_config=None,
     )
-    app.state.openapi = document(app, gateway.version)
-    app.state.asyncapi = asyncapi.document(gateway.version)
+    app.state.openapi = cache(partial(document, app, gateway.version))
+    app.state.asyncapi = cache(partial(asyncapi.document, gateway.version))
     for code in catalogue():
         REFUSALS.labels(code)  # shown as 0 until it is answered
     return Front(

@@ -21,27 +21,27 @@ Json = Mapping[str, Any]
 @get("/api/docs")
 async def docs(request: Call) -> Response[bytes]:
     """Show the description: to a browser as a page, to a program as OpenAPI 3.1."""
-    described = request.app.state.openapi
+    described = request.app.state.openapi()
     return _by_accept(request, described, lambda: _page("ROOMS: the API", _api(described)))
 
 
 @get("/api/docs/openapi.json")
 async def openapi_json(request: Call) -> Response[bytes]:
     """Give the description as OpenAPI 3.1."""
-    return answer(request.app.state.openapi)
+    return answer(request.app.state.openapi())
 
 
 @get("/api/docs/live")
 async def live_docs(request: Call) -> Response[bytes]:
     """Show the description of the feed: to a browser as a page, to a program as AsyncAPI 3."""
-    described = request.app.state.asyncapi
+    described = request.app.state.asyncapi()
     return _by_accept(request, described, lambda: _page("ROOMS: the live feed", _live(described)))
 
 
 @get("/api/docs/asyncapi.json")
 async def asyncapi_json(request: Call) -> Response[bytes]:
     """Give the description of the feed as AsyncAPI 3."""
-    return answer(request.app.state.asyncapi)
+    return answer(request.app.state.asyncapi())
 
 
 @get("/api/docs/style.css")
