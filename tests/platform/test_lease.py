@@ -1,9 +1,10 @@
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
-from rooms.platform.database import Database
+from rooms.platform.database import Database, Tx, Unavailable
 from rooms.platform.lease import LeadershipLost, Lease
 from tests.platform.lock_waits import until_it_waits_for_a_lock
 
@@ -83,6 +84,56 @@ async def test_nobody_takes_over_in_the_middle_of_a_guarded_write(database: Data
         taking_over = asyncio.create_task(second.acquire())
         await until_it_waits_for_a_lock(database)
         assert not taking_over.done()
+
+    assert await taking_over
+
+
+async def test_a_leader_renews_its_lease_however_long_its_own_write_takes(
+    database: Database,
+) -> None:
+    lease = a_lease(database, "first")
+    await lease.acquire()
+    await expire(database)
+    async with database.transaction() as tx:
+        await lease.guard(tx)
+
+        assert await lease.acquire()
+
+        assert await lease.guard(tx) == 1
+
+
+async def test_a_leader_that_falls_silent_in_its_write_is_followed_and_the_write_undone(
+    database: Database,
+) -> None:
+    first = Lease(database, "clock", "first", timedelta(milliseconds=200))
+    second = a_lease(database, "second")
+    await first.acquire()
+    with pytest.raises(Unavailable):
+        async with database.transaction() as tx:
+            await first.guard(tx)
+            await tx.execute("INSERT INTO parimutuel.hosts (player_id) VALUES (1)")
+            while not await second.acquire():
+                pass
+
+    async with database.transaction() as tx:
+        assert await tx.value("SELECT count(*) FROM parimutuel.hosts") == 0
+        assert await second.guard(tx) == 2
+
+
+async def test_a_leader_that_dies_in_a_long_statement_is_followed_before_that_ends(
+    database: Database,
+) -> None:
+    first, second = a_lease(database, "first"), a_lease(database, "second")
+    await first.acquire()
+    await expire(database)
+    with suppress(*Unavailable):
+        async with database.connection() as connection, connection.transaction():
+            await first.guard(Tx(connection))
+            working = asyncio.create_task(connection.execute("SELECT pg_sleep(1000)"))
+            taking_over = asyncio.create_task(second.acquire())
+            await until_it_waits_for_a_lock(database)
+            connection.terminate()
+            await asyncio.wait({working})
 
     assert await taking_over
 

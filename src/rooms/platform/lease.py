@@ -6,8 +6,13 @@ leader checks, in its own transaction, that the lease row still carries the lead
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from rooms.platform.database import Database, Tx
+
+LENGTH: Final = timedelta(seconds=4)
+# A leader says something this often in its transactions, or it is stopped.
+SILENCE: Final = timedelta(seconds=3)
 
 
 class LeadershipLost(Exception):  # noqa: N818 - it is what happened, not a malfunction
@@ -16,39 +21,77 @@ class LeadershipLost(Exception):  # noqa: N818 - it is what happened, not a malf
 
 @dataclass(slots=True)
 class Lease:
-    """The wish to lead ``name``; ``epoch`` is set while this process does."""
+    """The wish to lead ``name``; ``epoch`` is set while this process does.
+
+    A lease ends by the database's clock. Whoever leads renews it beside its own writes; who takes
+    over waits for them, and whoever is stopped or dies in one loses it while the lease lasts.
+    """
 
     database: Database
     name: str
     holder: str
-    length: timedelta = timedelta(seconds=4)
+    length: timedelta = LENGTH
     epoch: int | None = None
 
     async def acquire(self) -> bool:
         """Take or renew the lease; says whether this process leads now."""
-        async with self.database.transaction() as tx:
-            self.epoch = await tx.value(
+        epoch = await self._renew()
+        self.epoch = await self._take_over() if epoch is None else epoch
+        return self.epoch is not None
+
+    async def _renew(self) -> int | None:
+        """Renew what nobody has taken over, for ``guard`` hinders nobody who leaves the epoch."""
+        async with self.database.statement() as tx:
+            epoch: int | None = await tx.value(
+                "UPDATE platform.leases SET until = clock_timestamp() + $3 "
+                "WHERE name = $1 AND holder = $2 RETURNING epoch",
+                self.name,
+                self.holder,
+                self.length,
+            )
+        return epoch
+
+    async def _take_over(self) -> int | None:
+        """Take what nobody holds any more, once the writes that were guarded by it are done."""
+        async with self.database.statement() as tx:
+            epoch: int | None = await tx.value(
                 """
-                INSERT INTO platform.leases AS lease (name, holder, epoch, until)
-                VALUES ($1, $2, 1, clock_timestamp() + $3)
-                ON CONFLICT (name) DO UPDATE
-                SET holder = $2, until = clock_timestamp() + $3,
-                    epoch = lease.epoch + (lease.holder <> $2)::int
-                WHERE lease.holder = $2 OR lease.until < clock_timestamp()
-                RETURNING epoch
+                WITH free AS MATERIALIZED (
+                    SELECT name FROM platform.leases
+                    WHERE name = $1 AND until < clock_timestamp() FOR UPDATE
+                ), taken AS (
+                    UPDATE platform.leases AS lease
+                    SET holder = $2, until = clock_timestamp() + $3, epoch = lease.epoch + 1
+                    FROM free WHERE lease.name = free.name RETURNING epoch
+                ), made AS (
+                    INSERT INTO platform.leases (name, holder, epoch, until)
+                    SELECT $1, $2, 1, clock_timestamp() + $3
+                    WHERE NOT EXISTS (SELECT FROM platform.leases WHERE name = $1)
+                    ON CONFLICT DO NOTHING RETURNING epoch
+                )
+                SELECT epoch FROM taken UNION ALL SELECT epoch FROM made
                 """,
                 self.name,
                 self.holder,
                 self.length,
             )
-        return self.epoch is not None
+        return epoch
 
     async def guard(self, tx: Tx) -> int:
-        """Name the epoch in a leader's transaction. Raises LeadershipLost where it has passed."""
+        """Name the epoch in a leader's transaction. Raises LeadershipLost where it has passed.
+
+        The database ends the transaction of a leader that falls silent in it or is gone, so that
+        it holds up nobody for longer than its lease would have.
+        """
         epoch = await tx.value(
-            "SELECT epoch FROM platform.leases WHERE name = $1 AND epoch = $2 FOR SHARE",
+            """
+            SELECT epoch, set_config('idle_in_transaction_session_timeout', $3, true),
+                   set_config('client_connection_check_interval', '500', true)
+            FROM platform.leases WHERE name = $1 AND epoch = $2 FOR KEY SHARE
+            """,
             self.name,
             self.epoch,
+            str(min(self.length, SILENCE) // timedelta(milliseconds=1)),
         )
         if epoch is None:
             raise LeadershipLost(self.name)
@@ -56,7 +99,7 @@ class Lease:
 
     async def release(self) -> None:
         """Let the next one lead at once."""
-        async with self.database.transaction() as tx:
+        async with self.database.statement() as tx:
             await tx.execute(
                 "UPDATE platform.leases SET until = '-infinity' WHERE name = $1 AND epoch = $2",
                 self.name,
