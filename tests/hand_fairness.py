@@ -20,6 +20,7 @@ class HandSeeds:
 
     locked: Locked
     length: int = 500
+    able: bool = True
     chains: dict[str, list[tuple[ChainTerms, SeedChain]]] = field(default_factory=dict)
     ended: list[tuple[str, int, int]] = field(default_factory=list)
 
@@ -36,6 +37,9 @@ class HandSeeds:
     async def end_chain(self, tx: Tx, game: str, chain: int, last_round: int) -> None:
         del tx
         self.ended.append((game, chain, last_round))
+
+    async def can_reveal(self) -> bool:
+        return self.able
 
     async def commits(self, game: str, first: int, last: int) -> Mapping[int, bytes]:
         return {

@@ -11,11 +11,15 @@ import aiohttp
 import asyncpg
 
 from rooms.platform.clock import SystemClock
+from rooms.platform.database import Database
+from rooms.platform.doorbell import Doorbell
 from rooms.platform.filelock import hold_up_lock
 from rooms.platform.postgres import EmbeddedPostgres
 from rooms.sandbox.server import start_sandbox
 from tests.cli.conftest import Rooms
+from tests.contexts.fairness.scene import scene_over, wanted
 
+WRONG_KEY = {"ROOMS__FAIRNESS__MASTER_KEY": "00" * 32}
 COINS = ("binance", "coinbase", "kraken", "coindesk", "pyth")
 
 
@@ -103,13 +107,25 @@ async def test_the_database_its_clock_and_its_books_are_looked_at(
         owner = await asyncpg.connect(dsn.owner)
         await owner.execute("INSERT INTO ledger.alarms (what) VALUES ('journal 7 sums to 5')")
         await owner.close()
-        ended = rooms("doctor", "--json", **UNHEARD)
+        await begin_chain(dsn.app)
+        ended = rooms("doctor", "--json", **(UNHEARD | WRONG_KEY))
 
     findings = {finding["name"]: finding for finding in json.loads(ended.stdout)["findings"]}
     assert ended.returncode == 3
     assert findings["books"]["status"] == "problem"
     assert findings["books"]["detail"].endswith("journal 7 sums to 5")
     assert "rooms ledger check" in findings["books"]["next"]
+    assert findings["master key"]["status"] == "problem"
+    assert findings["master key"]["detail"].startswith("it is not the one of chain 1 of keno-main")
+
+
+async def begin_chain(database_url: str) -> None:
+    """Begin a chain of seeds by a key of its own."""
+    database = Database(database_url, Doorbell(), size=2)
+    await database.open()
+    async with database.transaction() as tx:
+        await scene_over(database).seeds.open_chain(tx, wanted())
+    await database.close()
 
 
 def test_a_database_that_does_not_answer_is_a_finding(rooms: Rooms) -> None:

@@ -108,12 +108,16 @@ async def test_a_leader_that_falls_silent_in_its_write_is_followed_and_the_write
     first = Lease(database, "clock", "first", timedelta(milliseconds=200))
     second = a_lease(database, "second")
     await first.acquire()
-    with pytest.raises(Unavailable):
+
+    async def write() -> None:
         async with database.transaction() as tx:
             await first.guard(tx)
             await tx.execute("INSERT INTO parimutuel.hosts (player_id) VALUES (1)")
             while not await second.acquire():
                 pass
+
+    with pytest.raises(Unavailable):
+        await write()
 
     async with database.transaction() as tx:
         assert await tx.value("SELECT count(*) FROM parimutuel.hosts") == 0

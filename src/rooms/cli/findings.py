@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from rooms.contexts.fairness.storage.chains import ChainStorage
 from rooms.contexts.ledger.queries import LedgerQueries
 from rooms.kernel.time import rfc3339
 from rooms.platform.examination import look_at
@@ -16,6 +17,7 @@ from rooms.platform.problem import Problem
 from rooms.platform.settings import OracleSettings, Role, Settings
 from rooms.processes.asking import Asked
 from rooms.processes.office import ask_books
+from rooms.proof.chain import SeedChain, last_seed
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -76,6 +78,7 @@ def database(data: Path, settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("database", "ok", version)
         yield _books(data)
+        yield from _master_key(data, settings)
     apart = looked.clocks_apart
     detail = f"the database's and ours are {apart / timedelta(milliseconds=1):g} ms apart"
     if apart > _CLOCKS_APART:
@@ -121,6 +124,25 @@ def _books(data: Path) -> Finding:
     first = f"the first, at {rfc3339(alarms[0].at)}: {alarms[0].what}"
     detail = f"{len(alarms)} alarm{'s' * (len(alarms) > 1)}; {first}"
     return Finding("books", "problem", detail, "stop paying out, then: rooms ledger check")
+
+
+def _master_key(data: Path, settings: Settings) -> Iterator[Finding]:
+    """See whether a process with these settings could draw the rounds of the chain begun last."""
+    terms = ask_books(data, ChainStorage().last_begun)
+    if terms is None:
+        return
+    chain, key = f"chain {terms.chain} of {terms.game}", settings.fairness.key("master_key")
+    next_step = "give every process that runs keno the key that chains were begun with"
+    if key is None:
+        detail = f"there is none, and {chain} needs it: rounds are not drawn from here"
+        yield Finding("master key", "problem", detail, f"{next_step} (fairness.master_key)")
+    elif SeedChain.walked(last_seed(key, terms.game, terms.chain), terms.length).terminal != (
+        terms.terminal
+    ):
+        detail = f"it is not the one of {chain}: rounds are not drawn from here"
+        yield Finding("master key", "problem", detail, f"{next_step} (fairness.master_key)")
+    else:
+        yield Finding("master key", "ok", f"it is the one of {chain}")
 
 
 def _source(asked: Asked) -> Finding:

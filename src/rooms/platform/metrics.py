@@ -138,6 +138,12 @@ KENO_PAY_SECONDS: Final = Histogram(
 KENO_LEADS: Final = Gauge(
     "rooms_keno_leads", "1 where this process leads the clock.", ("shard",), registry=REGISTRY
 )
+KENO_WITHOUT_KEY: Final = Gauge(
+    "rooms_keno_without_key",
+    "1 where this process may not lead the clock, for it has not the master key of the chains.",
+    ("shard",),
+    registry=REGISTRY,
+)
 KENO_BEHIND: Final = Gauge(
     "rooms_keno_behind_seconds",
     "How long ago the oldest round locked that waits for a step.",

@@ -160,6 +160,29 @@ async def test_another_master_key_reveals_nothing(scene: Scene, database: Databa
         await revealed(other, 1)
 
 
+async def test_a_chain_of_another_key_than_those_before_it_is_not_begun(
+    scene: Scene, database: Database
+) -> None:
+    await opened(scene)
+
+    with pytest.raises(Refusal, match="E-NO-MASTER-KEY"):
+        await opened(scene_over(database, key=bytes(32)), game="other")
+
+    assert (await opened(scene, game="other")).chain == 1
+
+
+async def test_who_has_the_key_of_the_chain_begun_last_can_reveal_and_nobody_else(
+    scene: Scene, database: Database
+) -> None:
+    keyless, other = scene_over(database, key=None), scene_over(database, key=bytes(32))
+    everyone = (scene, keyless, other)
+    assert [await each.seeds.can_reveal() for each in everyone] == [True, False, True]
+
+    await opened(scene)
+
+    assert [await each.seeds.can_reveal() for each in everyone] == [True, False, False]
+
+
 def test_neither_the_vault_nor_the_service_shows_its_key() -> None:
     vault = Vault(MASTER)
 

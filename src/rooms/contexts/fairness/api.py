@@ -243,8 +243,8 @@ class Seeds(Protocol):
         """Begin a game's next chain and write its ``keno.chain`` leaf, in the caller's ``tx``.
 
         The chain before it has its last round before this one's first, whatever its length; the
-        numbering goes on without a gap. E-NO-MASTER-KEY where this process was given none,
-        E-ENTROPY where it does not know the drand chain.
+        numbering goes on without a gap. E-NO-MASTER-KEY where this process has not the key of the
+        chain begun last, E-ENTROPY where it does not know the drand chain.
         """
         ...
 
@@ -252,6 +252,13 @@ class Seeds(Protocol):
         """Write ``keno.chain_end`` of a chain whose last round is locked; a second time, nothing.
 
         E-NO-MASTER-KEY where this process was given none.
+        """
+        ...
+
+    async def can_reveal(self) -> bool:
+        """Say whether this process has the master key: the one of the chain begun last, if any.
+
+        Who has not must not lead what draws: its rounds would stay locked.
         """
         ...
 

@@ -123,6 +123,7 @@ def wire_keno(
                 fair,
             ),
             making,
+            fair.seeds,
             Lease(database, f"{LEADERSHIP}.{shard}", clockwork.holder),
             shard,
             clockwork.shards,

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from rooms.contexts.fairness.api import Seeds
 from rooms.contexts.keno.events import GameChanged, RoundsDrawn, RoundsLocked, RoundsVoided
 from rooms.contexts.keno.service.drawing import Drawing
 from rooms.contexts.keno.service.games import Games
@@ -18,7 +19,7 @@ from rooms.kernel.event import Fact
 from rooms.kernel.ids import GameId
 from rooms.platform.database import Database, NotDone, Unavailable
 from rooms.platform.lease import LeadershipLost, Lease
-from rooms.platform.metrics import KENO_LEADS
+from rooms.platform.metrics import KENO_LEADS, KENO_WITHOUT_KEY
 from rooms.platform.tracing import span
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ class RoundClock:
     drawing: Drawing
     settling: Settling
     games: Games
+    seeds: Seeds
     lease: Lease
     shard: int
     shards: int
@@ -108,8 +110,16 @@ class RoundClock:
         return None
 
     async def lead(self) -> None:
-        """Take or renew the lease."""
-        KENO_LEADS.labels(self.shard).set(await self.lease.acquire())
+        """Take or renew the lease; without the master key leave it to others, or give it back."""
+        able = await self.seeds.can_reveal()
+        KENO_WITHOUT_KEY.labels(self.shard).set(not able)
+        if able:
+            KENO_LEADS.labels(self.shard).set(await self.lease.acquire())
+        elif self.lease.epoch is not None:
+            log.error("without the master key no round is drawn; others may lead", shard=self.shard)
+            await self.lease.release()
+            self.lease.epoch = None
+            KENO_LEADS.labels(self.shard).set(0)
 
     async def tick(self) -> None:
         """Do everything that is due now, as the leader."""

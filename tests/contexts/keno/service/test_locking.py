@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from rooms.platform.lease import LeadershipLost
+from rooms.platform.metrics import KENO_WITHOUT_KEY
 from tests.keno_houses import GAME, KenoHouse, wire_keno_house
 
 
@@ -117,6 +118,28 @@ async def test_who_does_not_lead_does_nothing(keno: KenoHouse) -> None:
     assert other.clock.lease.epoch is None
     async with keno.database.snapshot() as tx:
         assert await tx.value("SELECT locked_to FROM keno.games") == 0
+
+
+async def test_who_has_not_the_master_key_neither_leads_nor_goes_on_leading(
+    keno: KenoHouse,
+) -> None:
+    await keno.open_game()
+    other = wire_keno_house(keno.database, keno.house.owner, holder="other")
+    keno.seeds.able = False
+    await keno.clock.lead()
+    assert keno.clock.lease.epoch is None
+    assert KENO_WITHOUT_KEY.labels(0)._value.get() == 1
+    other.seeds.chains = keno.seeds.chains
+    await other.clock.lead()
+    assert other.clock.lease.epoch == 1
+
+    other.seeds.able, keno.seeds.able = False, True
+    await other.clock.lead()
+    await keno.pass_rounds(1)
+
+    assert (other.clock.lease.epoch, keno.clock.lease.epoch) == (None, 2)
+    assert KENO_WITHOUT_KEY.labels(0)._value.get() == 0
+    assert (await keno.round(1)).status == "SETTLED"
 
 
 async def test_the_end_of_a_chain_is_told_when_its_last_round_is_locked(keno: KenoHouse) -> None:

@@ -38,6 +38,7 @@ class Vault:
         """Take the key. Without one, chains are only looked at, not begun or revealed."""
         self._key = master_key
         self._chains: dict[tuple[str, int], SeedChain] = {}
+        self._of_another_key: set[tuple[str, int]] = set()
 
     async def make(self, game: str, chain: int, length: int) -> SeedChain:
         """Walk a chain, beside the event loop. E-NO-MASTER-KEY where there is no key."""
@@ -48,14 +49,23 @@ class Vault:
 
     async def chain(self, terms: ChainTerms) -> SeedChain:
         """Give a chain's seeds. E-NO-MASTER-KEY where the chain is not of this process's key."""
+        if not await self.opens(terms):
+            raise Refusal("E-NO-MASTER-KEY")
+        return self._chains[terms.game, terms.chain]
+
+    async def opens(self, terms: ChainTerms | None) -> bool:
+        """Say whether there is a key, and whether it leads to a chain's terminal."""
+        if self._key is None or terms is None:
+            return self._key is not None
         name = terms.game, terms.chain
-        if name not in self._chains:
+        if name not in self._chains and name not in self._of_another_key:
             made = await self.make(terms.game, terms.chain, terms.length)
-            if made.terminal != terms.terminal:
+            if made.terminal == terms.terminal:
+                self._chains[name] = made
+            else:
+                self._of_another_key.add(name)
                 log.error("the master key is not the one of this chain", game=terms.game)
-                raise Refusal("E-NO-MASTER-KEY")
-            self._chains[name] = made
-        return self._chains[name]
+        return name in self._chains
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,9 @@ class ChainService:
         assert before is None or before.first_round < wanted.first_round <= before.last_round + 1, (
             "chains of a game follow each other without a gap"
         )
+        # A chain of another key would have to be drawn by another process than those before it.
+        if not await self.vault.opens(await self.storage.last_begun(tx)):
+            raise Refusal("E-NO-MASTER-KEY")
         # Which beacon a round takes follows from the drand chain's own schedule.
         if wanted.entropy != NO_ENTROPY and self.beacons.chain(wanted.entropy) is None:
             raise Refusal("E-ENTROPY")
@@ -117,6 +130,12 @@ class ChainService:
                 "server_seed": seed.hex(),
             }
             await self.log.record(tx, RecordKind.KENO_CHAIN_END, at, fields)
+
+    async def can_reveal(self) -> bool:
+        """Say whether this process has the master key."""
+        async with self.database.snapshot() as tx:
+            last_begun = await self.storage.last_begun(tx)
+        return await self.vault.opens(last_begun)
 
     async def commits(self, game: str, first: int, last: int) -> Mapping[int, bytes]:
         """Give the commits of rounds."""

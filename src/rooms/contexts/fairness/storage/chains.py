@@ -18,6 +18,13 @@ class ChainStorage:
         )
         return None if terms is None else parse_terms(terms)
 
+    async def last_begun(self, tx: Tx) -> ChainTerms | None:
+        """Give the chain that was begun last, of whichever game."""
+        terms = await tx.value(
+            "SELECT terms FROM fairness.chains ORDER BY at DESC, game, chain LIMIT 1"
+        )
+        return None if terms is None else parse_terms(terms)
+
     async def terms(self, tx: Tx, game: str, chain: int) -> ChainTerms:
         """Give a chain that there is."""
         terms: Mapping[str, Any] = await tx.value(
