@@ -30,6 +30,7 @@ from rooms.platform.commands import Answered
 from rooms.platform.database import Database
 from tests.hand_fairness import CHAIN, HandBeacons, HandSeeds
 from tests.houses import ONE, House, Person, a_key, wire
+from tests.keno_books import wrong_with_keno
 
 GAME: Final = "keno-test"
 SPOTS: Final = {
@@ -183,35 +184,7 @@ class KenoHouse:
             wrong = {each.name: each.wrong for each in await check_books(tx) if each.wrong}
             assert wrong == {}
         async with self.house.owner.transaction() as tx:
-            found = await tx.row(BOOKS)
-        assert found is not None
-        held = {name: found[name] for name in ("stakes", "sold", "funds", "bankroll")}
-        assert (held["stakes"], held["bankroll"]) == (held["sold"], held["funds"]), held
-        assert found["exposure"] == found["exposed"]
-        assert found["counted"] == found["tickets"]
-
-
-BOOKS: Final = """
-    WITH unpaid AS (
-        SELECT ticket.stake FROM keno.tickets AS ticket
-        LEFT JOIN keno.refunds AS refund ON refund.ticket_id = ticket.id
-        LEFT JOIN keno.settlements AS settlement
-          ON settlement.game_id = ticket.game_id AND settlement.number = ticket.number
-        WHERE settlement.number IS NULL AND refund.reason IS DISTINCT FROM 'CANCELLED'
-    )
-    SELECT (SELECT coalesce(sum(balance), 0) FROM ledger.accounts WHERE kind = 'keno_stakes')
-               AS stakes,
-           (SELECT coalesce(sum(stake), 0) FROM unpaid) AS sold,
-           (SELECT count(*) FROM unpaid) AS tickets,
-           (SELECT coalesce(sum(tickets), 0) FROM keno.rounds LEFT JOIN keno.settlements AS done
-            USING (game_id, number) WHERE done.number IS NULL) AS counted,
-           (SELECT coalesce(sum(funds), 0) FROM keno.bankrolls) AS funds,
-           (SELECT coalesce(sum(balance), 0) FROM ledger.accounts WHERE kind = 'bankroll')
-               AS bankroll,
-           (SELECT coalesce(sum(exposure), 0) FROM keno.bankrolls) AS exposure,
-           (SELECT coalesce(sum(exposure), 0) FROM keno.rounds LEFT JOIN keno.settlements AS done
-            USING (game_id, number) WHERE done.number IS NULL) AS exposed
-"""
+            assert await wrong_with_keno(tx) == []
 
 
 def wire_keno_house(

@@ -5,8 +5,6 @@ after it; it says each answer as soon as it has it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -16,22 +14,10 @@ from rooms.kernel.money import SOL
 from rooms.kernel.refusal import Refusal
 from rooms.proof.pool import Side
 from tests.torture.crash_house import SteppedHouse
-from tests.torture.crash_scene import DISTANT, ONE, Scene, Stage
+from tests.torture.crash_keno import KENO_COMMANDS
+from tests.torture.crash_scene import DISTANT, ONE, Command, Say, Scene, Stage
 
 YES, NO = Side.YES, Side.NO
-Say = Callable[[str, Any], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """``prepare`` sets the scene; ``act`` is what is killed and sent again.
-
-    ``shows`` are words in the picture of an undisturbed run, without which it is another command.
-    """
-
-    prepare: Callable[[Stage, Scene], Awaitable[None]]
-    act: Callable[[SteppedHouse, Scene, Say], Awaitable[None]]
-    shows: tuple[str, ...] = ()
 
 
 async def _three_guests(stage: Stage, scene: Scene) -> None:
@@ -268,4 +254,5 @@ COMMANDS: Final = {
     "fund": Command(_nothing, _fund, ("newcomer, balance 5000000000",)),
     "hold": Command(_a_host, _hold, ("state released", "state posted", "state expired")),
     "referral": Command(_a_host, _referral, ("friend of friend",)),
+    **KENO_COMMANDS,
 }

@@ -33,7 +33,10 @@ BOOKS_EVERY: Final = 50
 
 # What each run gives out anew.
 ANEW: Final = frozenset(
-    {"id", "room_id", "placed_at", "receipt", "player_id", "referral_code", "account"}
+    {
+        *("id", "room_id", "placed_at", "receipt", "player_id", "referral_code", "account"),
+        *("first_ticket", "accepted_at", "game", "picks"),
+    }
 )
 _numbers = itertools.count(1)
 

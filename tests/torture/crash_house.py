@@ -7,21 +7,28 @@ from datetime import timedelta
 from types import MethodType
 from typing import Any, Final, cast
 
+from pydantic import SecretStr
+
 from rooms.contexts.fairness.workers import Sequencer
+from rooms.contexts.keno.workers import RoundClock
 from rooms.contexts.ledger.workers import HoldExpiry
 from rooms.contexts.oracle.workers import Monitor
 from rooms.contexts.parimutuel.workers import RoomClock
 from rooms.platform.outbox import Delivery
-from rooms.platform.settings import Settings
+from rooms.platform.settings import DrandSettings, Settings
 from rooms.platform.settings.sources import Sources, sandbox_overrides
 from rooms.processes.compose import House, open_house
 
 CONNECTIONS: Final = 2
+MASTER_KEY: Final = SecretStr("07" * 32)
+CHAIN_LENGTH: Final = 400
+"""So many rounds that no chain has to be continued while a scene plays."""
 
 
 def settings(sandbox: str) -> Settings:
     """Ask the sandbox, without any pace; keep few connections; let a void wait for nobody."""
-    moved = sandbox_overrides(sandbox)["oracle"]["sources"]
+    overrides = sandbox_overrides(sandbox)
+    moved = overrides["oracle"]["sources"]
     sources = {
         name: source.model_copy(update={"url": moved[name]["url"], "min_interval": timedelta()})
         for name, source in Sources().enabled().items()
@@ -34,6 +41,14 @@ def settings(sandbox: str) -> Settings:
             "oracle": usual.oracle.model_copy(
                 update={"sources": Sources(**sources), "stale_after": timedelta(minutes=2)}
             ),
+            "fairness": usual.fairness.model_copy(
+                update={
+                    "master_key": MASTER_KEY,
+                    "chain_length": CHAIN_LENGTH,
+                    "drand": DrandSettings(**overrides["fairness"]["drand"]),
+                }
+            ),
+            "keno": usual.keno.model_copy(update={"without_entropy": True}),
             "parimutuel": usual.parimutuel.model_copy(update={"admin_void_delay": timedelta()}),
         }
     )
@@ -70,6 +85,12 @@ class SteppedHouse:
     async def expire_holds(self) -> None:
         """Let the ledger end the holds whose time has come."""
         await self._behind("ledger", HoldExpiry).ledger.expire_holds()
+
+    @property
+    def rounds(self) -> RoundClock:
+        """The clock of keno, as it was wired."""
+        clock: RoundClock = self._behind("keno", RoundClock)
+        return clock
 
     async def append(self) -> int:
         """Let the sequencer append what waits, as its leader; give the size of the log."""

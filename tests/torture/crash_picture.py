@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from rooms.contexts.keno.api import RoundView
 from rooms.contexts.ledger.checks import check_books
 from rooms.platform.database import Database, Row, Tx
 from rooms.processes.compose import House
+from rooms.proof.draw import commit, draw
 from rooms.proof.evidence import verify_room
 from rooms.proof.merkle import root_of
 from tests.houses import POOLS
+from tests.keno_books import wrong_with_keno
 from tests.torture.crash_scene import Scene
 
 Picture = dict[str, Any]
@@ -70,20 +73,54 @@ FACTS: Final = """
             jsonb_array_elements_text(
               CASE fact.kind WHEN 'BetsPlaced' THEN fact.body -> 'stakes' END)
           ) AS bet (player_id, side, stake) ON true
-          WHERE fact.id > $1) AS told
+          WHERE fact.id > $1 AND NOT fact.body ?| ARRAY['purchases', 'rounds']) AS told
     LEFT JOIN referral.members AS member USING (player_id)
 """
+# So are tickets, and rounds: (game, number) or (game, first, last).
+KENO_FACTS: Final = """
+    SELECT fact.kind, told.each ->> 1 AS number, told.each ->> 2 AS last
+    FROM platform.outbox AS fact, jsonb_array_elements(fact.body -> 'rounds') AS told (each)
+    WHERE fact.id > $1
+    UNION ALL
+    SELECT fact.kind, told.each ->> 2, told.each ->> 3
+    FROM platform.outbox AS fact, jsonb_array_elements(fact.body -> 'purchases') AS told (each)
+    WHERE fact.id > $1
+"""
+GAMES: Final = (
+    "SELECT status, locked_to, drawn_to, settled_to, chains FROM keno.games WHERE game = $1"
+)
+OF_GAME: Final = "game_id = (SELECT id FROM keno.games WHERE game = $1)"
+TICKETS: Final = f"""
+    SELECT ticket.account_id, ticket.number, ticket.stake, ticket.spots, ticket.rounds,
+           refund.reason
+    FROM keno.tickets AS ticket LEFT JOIN keno.refunds AS refund ON refund.ticket_id = ticket.id
+    WHERE ticket.{OF_GAME}
+"""
+SOLD: Final = f"SELECT number, tickets, handle, exposure FROM keno.rounds WHERE {OF_GAME}"
+RESULTS: Final = f"""
+    SELECT number, fate, tickets, handle, reason, server_seed IS NOT NULL AS revealed
+    FROM keno.results WHERE {OF_GAME}
+"""
+PAID: Final = f"""
+    SELECT number, paid, refunded, journal_id IS NOT NULL AS posted
+    FROM keno.settlements WHERE {OF_GAME}
+"""
+SKIPS: Final = f"SELECT first, last, reason FROM keno.skips WHERE {OF_GAME}"
 AUDIT: Final = "SELECT action FROM identity.audit WHERE id > $1"
 COMMANDS: Final = (
     "SELECT answer IS NOT NULL AS answered FROM platform.commands WHERE starts_with(key, $1)"
 )
 # What waits for the log, each thing by itself, and whether it is there; and what the log says.
+# A paytable is noted by the first scene of a database that has a game.
 NOTED: Final = """
-    SELECT noted.kind, bet.account_id, done.leaf IS NOT NULL AS logged
+    SELECT noted.kind, coalesce(bet.account_id, ticket.account_id) AS account_id,
+           done.leaf IS NOT NULL AS logged
     FROM fairness.pending AS noted
     LEFT JOIN LATERAL unnest(noted.ids) AS id ON true
-    LEFT JOIN parimutuel.bets AS bet ON bet.id = id.id
+    LEFT JOIN parimutuel.bets AS bet ON bet.id = id.id AND noted.kind = 'bet'
+    LEFT JOIN keno.tickets AS ticket ON ticket.id = id.id AND noted.kind = 'ticket'
     LEFT JOIN fairness.sequenced AS done ON done.pending_id = noted.id
+    WHERE noted.kind <> 'keno.paytable'
 """
 LEAVES: Final = """
     SELECT entry::jsonb ->> 'kind' AS kind, entry::jsonb ->> 'count' AS bets FROM fairness.leaves
@@ -112,6 +149,13 @@ async def picture_of(database: Database, scene: Scene) -> Picture:
             "decisions": _listed(await tx.fetch(DECISIONS, rooms), roles),
             "settlements": _listed(await tx.fetch(SETTLEMENTS, rooms), roles),
             "facts": _listed(await tx.fetch(FACTS, scene.since["facts"]), roles),
+            "keno facts": _listed(await tx.fetch(KENO_FACTS, scene.since["facts"]), roles),
+            "game": _listed(await tx.fetch(GAMES, scene.game), roles),
+            "tickets": _listed(await tx.fetch(TICKETS, scene.game), roles),
+            "sold": _listed(await tx.fetch(SOLD, scene.game), roles),
+            "results": _listed(await tx.fetch(RESULTS, scene.game), roles),
+            "paid": _listed(await tx.fetch(PAID, scene.game), roles),
+            "skips": _listed(await tx.fetch(SKIPS, scene.game), roles),
             "audit": _listed(await tx.fetch(AUDIT, scene.since["audit"]), roles),
             "noted": _listed(await tx.fetch(NOTED), roles),
             "leaves": _listed(await tx.fetch(LEAVES), roles),
@@ -160,8 +204,8 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
 
 
 async def unverified(house: House, scene: Scene) -> list[str]:
-    """Derive each ended room of the scene again from its file; say what does not follow."""
-    wrong = []
+    """Derive what has ended in the scene again, rooms and rounds; say what does not follow."""
+    wrong = await _draws(house, scene)
     for room in scene.rooms:
         if (await house.rooms.room(room)).status in {"SETTLED", "VOIDED"}:
             report = verify_room([line async for line in house.rooms.settlement_file(room)])
@@ -178,10 +222,32 @@ async def unverified(house: House, scene: Scene) -> list[str]:
     return wrong
 
 
+async def _draws(house: House, scene: Scene) -> list[str]:
+    """Draw the rounds of the scene's game again, if it has one, from what was revealed of them."""
+    async with house.database.snapshot() as tx:
+        wrong = await wrong_with_keno(tx)
+        if not await tx.fetch(GAMES, scene.game):
+            return wrong
+    terms = (await house.keno.game(scene.game)).terms
+    sizes = {name: terms[name] for name in ("numbers", "drawn")}
+
+    def again(view: RoundView, seed: bytes) -> tuple[int, ...]:
+        return draw(seed, view.game, view.number, view.entropy or "", **sizes)
+
+    for view in await house.keno.rounds(scene.game, None, 100):
+        seed = bytes.fromhex(view.server_seed or "")
+        if seed and commit(seed).hex() != view.commit:
+            wrong.append(f"round {view.number} was drawn by another seed than was promised")
+        if view.draw is not None and view.draw != again(view, seed):
+            wrong.append(f"round {view.number} has a draw that does not follow from its seed")
+    return wrong
+
+
 async def unbalanced(tx: Tx) -> list[str]:
     """Re-sum all books of a database; say what is wrong."""
     findings = await check_books(tx)
     wrong = [f"{each.name}: {each.wrong}" for each in findings if each.wrong]
+    wrong += await wrong_with_keno(tx)
     pools = await tx.row(POOLS)
     assert pools is not None
     if pools["held"] != pools["staked"]:

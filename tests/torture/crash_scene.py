@@ -1,16 +1,16 @@
 """What is there before a command: players, rooms and bets of one point alone."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
 from rooms.contexts.identity.api import Administrator
 from rooms.contexts.parimutuel.api import OpenRoom, PlaceBet
 from rooms.contexts.referral.api import SignUp
-from rooms.kernel.ids import AccountId, CommandKey, PlayerId, RoomId
+from rooms.kernel.ids import AccountId, CommandKey, PlayerId, RoomId, TicketId
 from rooms.kernel.money import lamports
 from rooms.platform.database import Database
 from rooms.proof.pool import Side
@@ -40,6 +40,12 @@ class Scene:
     guests: dict[str, Guest] = field(default_factory=dict)
     rooms: list[RoomId] = field(default_factory=list)
     staff: list[Administrator] = field(default_factory=list)
+    tickets: dict[str, TicketId] = field(default_factory=dict)
+
+    @property
+    def game(self) -> str:
+        """The name of this scene's only game of keno."""
+        return f"keno-{self.mark}"
 
     def key(self, name: str) -> CommandKey:
         """Give the key of one of this scene's commands."""
@@ -166,16 +172,32 @@ class Stage:
         ):
             response.raise_for_status()
 
+    async def drand(self, fault: str | None) -> None:
+        """Let every mirror of drand have this fault from now on; who is late is so by a day."""
+        asked = {"mirror": "all", "fault": fault} | ({"by": "1440m"} if fault == "late" else {})
+        async with (
+            aiohttp.ClientSession(self.sandbox) as session,
+            session.put("/drand", json=asked) as response,
+        ):
+            response.raise_for_status()
+
     async def leave(self) -> None:
         """Let the oracle forget what it still watches, so that the next scene finds it idle.
 
-        The log is made anew too: where it has run, a bet counts only under a head.
+        The log is made anew too: where it has run, a bet counts only under a head. So are beacons,
+        which would not be asked for again. The rounds of keno come to their end, and no clock
+        looks at the scene's game any more.
         """
+        await self.drand(None)
+        await self.end_lease()
+        await self.stepped.rounds.tick()
         async with self.owner.transaction() as tx:
             await tx.execute(
                 "TRUNCATE fairness.pending, fairness.sequenced, fairness.leaves, fairness.tiles, "
                 "fairness.heads, fairness.cosignatures"
             )
+            await tx.execute("DELETE FROM fairness.beacons")
+            await tx.execute("UPDATE keno.games SET status = 'PAUSED'")
             await tx.execute(
                 "UPDATE oracle.watches SET ended_at = clock_timestamp() WHERE ended_at IS NULL"
             )
@@ -184,3 +206,18 @@ class Stage:
         """Let the time pass after which another process may lead the oracle."""
         async with self.owner.transaction() as tx:
             await tx.execute("UPDATE platform.leases SET until = '-infinity'")
+
+
+Say = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``prepare`` sets the scene; ``act`` is what is killed and sent again.
+
+    ``shows`` are words in the picture of an undisturbed run, without which it is another command.
+    """
+
+    prepare: Callable[[Stage, Scene], Awaitable[None]]
+    act: Callable[[SteppedHouse, Scene, Say], Awaitable[None]]
+    shows: tuple[str, ...] = ()

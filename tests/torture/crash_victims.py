@@ -24,10 +24,9 @@ import msgspec
 from rooms.platform.problem import ExitCode, Problem
 from rooms.platform.telemetry import log_to
 from rooms.processes.loop import run_loop
-from tests.torture.crash_commands import Command
 from tests.torture.crash_house import stepped_house
 from tests.torture.crash_proxy import Trap
-from tests.torture.crash_scene import Scene
+from tests.torture.crash_scene import Command, Scene
 
 ROOT: Final = Path(__file__).parents[2]
 SOCKET: Final = 0

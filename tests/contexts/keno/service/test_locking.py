@@ -137,7 +137,8 @@ async def test_who_has_not_the_master_key_neither_leads_nor_goes_on_leading(
     await other.clock.lead()
     await keno.pass_rounds(1)
 
-    assert (other.clock.lease.epoch, keno.clock.lease.epoch) == (None, 2)
+    epochs = [each.clock.lease.epoch for each in (other, keno)]
+    assert epochs == [None, 2]
     assert KENO_WITHOUT_KEY.labels(0)._value.get() == 0
     assert (await keno.round(1)).status == "SETTLED"
 

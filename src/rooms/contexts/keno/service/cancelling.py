@@ -53,7 +53,7 @@ class Cancelling:
         return found
 
     async def _give_back(self, tx: Tx, ticket: Ticket, game: Game, top: int) -> None:
-        shard = await self.stakes.shard(game.asset, stake_shard(ticket.account))
+        shard = await self.stakes.shard(game.asset, stake_shard(ticket.account), tx)
         ref = f"ticket:{ticket.id}"
         await self.ledger.post(
             tx,

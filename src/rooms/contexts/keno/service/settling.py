@@ -150,7 +150,7 @@ class Settling:
             shards[shard] = shards.get(shard, 0) - each.staked
             kept[bankroll] = kept.get(bankroll, 0) + each.staked - each.paid - each.refunded
         found = [
-            Movement(await self.stakes.shard(*shard), amount, "ticket", key)
+            Movement(await self.stakes.shard(*shard, tx), amount, "ticket", key)
             for shard, amount in sorted(shards.items())
         ]
         for bankroll, amount in sorted(kept.items()):

@@ -24,7 +24,16 @@ class Stakes:
     _players: dict[tuple[PlayerId, Asset], AccountId] = field(default_factory=dict)
 
     async def account_of(self, player: PlayerId, asset: Asset) -> AccountId:
-        """Give the account that a player pays from."""
+        """Give the account that a player pays from.
+
+        The account that will hold the stake is found too, before a transaction wants it: one that
+        waited for a second connection could wait for others that do the same.
+        """
+        account = await self._account_of(player, asset)
+        await self.shard(asset, stake_shard(account))
+        return account
+
+    async def _account_of(self, player: PlayerId, asset: Asset) -> AccountId:
         if asset == SOL:
             return (await self.referral.member_of(player)).account_id
         if (player, asset) not in self._players:
@@ -35,13 +44,19 @@ class Stakes:
                 del self._players[next(iter(self._players))]
         return self._players[player, asset]
 
-    async def shard(self, asset: Asset, shard: int) -> AccountId:
-        """Give the account that holds the stakes of a lane until their rounds are settled."""
-        if (asset, shard) not in self._shards:
-            async with self.database.transaction() as tx:
-                account = await self.ledger.open_account(tx, asset, KENO_STAKES, str(shard))
-            self._shards[asset, shard] = account
-        return self._shards[asset, shard]
+    async def shard(self, asset: Asset, shard: int, tx: Tx | None = None) -> AccountId:
+        """Give the account that holds the stakes of a lane until their rounds are settled.
+
+        Who is in a transaction gives it, unless the account is known for sure.
+        """
+        if (asset, shard) in self._shards:
+            return self._shards[asset, shard]
+        if tx is not None:
+            return await self.ledger.open_account(tx, asset, KENO_STAKES, str(shard))
+        async with self.database.transaction() as own:
+            account = await self.ledger.open_account(own, asset, KENO_STAKES, str(shard))
+        self._shards[asset, shard] = account
+        return account
 
     async def bankroll(self, tx: Tx, operator: str, asset: Asset) -> AccountId:
         """Give the account that an operator pays prizes from."""
