@@ -14,6 +14,7 @@ from rooms.contexts.fairness.api import Accepted, Log, RecordKind
 from rooms.contexts.fairness.module import LogWiring, log_service, sequencing, staff_acts
 from rooms.contexts.identity.api import Administrator, Identity
 from rooms.contexts.identity.module import identity_module
+from rooms.contexts.keno.module import ticket_entries
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.ledger.checks import check_books
 from rooms.contexts.ledger.module import ledger_module
@@ -105,7 +106,7 @@ LOG: Final = LogWiring(
     log_seed=b"\1" * 32,
     receipt_seed=b"\2" * 32,
     witnesses=(NoteKey("witness.example", WITNESS_KEY, Signer(b"\3" * 32).public),),
-    sources={Accepted.BET: bet_entries(REF_KEY)},
+    sources={Accepted.BET: bet_entries(REF_KEY), Accepted.TICKET: ticket_entries(REF_KEY)},
     completions={RecordKind.ROOM_SETTLED: settled_rooms(REF_KEY)},
     holder="the test",
     interval=timedelta(milliseconds=500),

@@ -170,6 +170,7 @@ async def test_a_ticket_is_shown_to_its_owner_and_to_who_knows_its_reference(
     (ticket,) = await site.bought(ada)
     path = f"/tickets/{ticket['id']}"
 
+    assert ticket.pop("receipt")["entry"][2:34] == ticket["ref"]
     assert await site.get(path, ada) == ticket
     assert await site.get(f"{path}?ref={ticket['ref']}") == ticket
     is_problem(await site.web.get(f"/v1/keno{path}", bob), 404, "E-TICKET-UNKNOWN")

@@ -74,7 +74,10 @@ async def test_a_ticket_is_drawn_on_time_and_paid_what_anybody_can_derive(
         "verified"
     )
     proof = f"{base}/tickets/{last['id']}/proof?ref={last['ref']}"
-    assert verify("ticket", proof, *key)["verdict"] == "verified"
+    report = verify("ticket", proof, *key)
+    assert report["verdict"] == "verified"
+    assert {step["name"]: step["ok"] for step in report["steps"]}["receipt"]
+    assert (await api.get(proof.removeprefix(api.house.base)))["receipt"] == last["receipt"]
     day = tmp_path / "day"
     day.write_text(await api.get(f"/v1/keno/games/{game}/days/{last['accepted_at'][:10]}"))
     assert verify("day", str(day), "--beacons", *key)["verdict"] == "verified"

@@ -134,6 +134,12 @@ class Log(Recorder, Protocol):
         """
         ...
 
+    async def receipts_of(
+        self, kind: Accepted, numbers: Sequence[int], at: Instant
+    ) -> list[Receipt]:
+        """Make the receipts of rows accepted in one batch again; none if it was not noted."""
+        ...
+
     async def binding(self, kind: Accepted, number: int, at: Instant) -> Binding | None:
         """Show an accepted row in the log by its id and ``accepted_at``; None while it waits."""
         ...

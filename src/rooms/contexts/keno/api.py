@@ -11,6 +11,7 @@ from rooms.kernel.ids import CommandKey, PlayerId, TicketId
 from rooms.kernel.money import Asset, Money
 from rooms.kernel.time import Instant
 from rooms.platform.commands import Answered
+from rooms.proof.receipt import Receipt
 
 
 class GameStatus(StrEnum):
@@ -90,7 +91,10 @@ class BuyTickets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
-    """What is answered to who buys; it says the same for ever. Tickets have following numbers."""
+    """What is answered to who buys; it says the same for ever. Tickets have following numbers.
+
+    ``receipts`` has one of each ticket, in their order.
+    """
 
     first_ticket: TicketId
     game: str
@@ -100,6 +104,7 @@ class Purchase:
     stake: int
     asset: Asset
     accepted_at: Instant
+    receipts: tuple[Receipt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

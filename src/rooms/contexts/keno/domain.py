@@ -23,6 +23,7 @@ SHORTEST_INTERVAL: Final = 2_000
 LONGEST_INTERVAL: Final = 60_000
 LONGEST_GUARD: Final = 60_000
 MOST_NUMBERS: Final = 80
+PICK_BYTES: Final = 10
 # So that the database's 64-bit arithmetic holds the sum of every prize of a round.
 LARGEST_AMOUNT: Final = 10**18
 LARGEST_NUMBER: Final = 2**63

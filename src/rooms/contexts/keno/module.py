@@ -17,6 +17,7 @@ from rooms.contexts.keno.service.keno import KenoService
 from rooms.contexts.keno.service.lean import Lean
 from rooms.contexts.keno.service.locking import Locking
 from rooms.contexts.keno.service.proving import Proving
+from rooms.contexts.keno.service.receipts import Receipts
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.service.seen import Seen
 from rooms.contexts.keno.service.selling import Selling
@@ -146,7 +147,7 @@ def _face(
     taking = Taking(schedules, tickets, bankrolls, near.ledger, fair, stakes, seen)
     return KenoService(
         database=database,
-        selling=Selling(database, schedules, stakes, lean, taking),
+        selling=Selling(database, schedules, stakes, lean, taking, Receipts(fair.log, ref_key)),
         cancelling=Cancelling(
             database, schedules, tickets, bankrolls, queries, near.ledger, stakes
         ),

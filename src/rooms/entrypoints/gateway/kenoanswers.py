@@ -1,5 +1,6 @@
 """Views of keno as the JSON of the contract."""
 
+from itertools import repeat
 from typing import Any
 
 from rooms.contexts.keno.api import (
@@ -12,6 +13,7 @@ from rooms.contexts.keno.api import (
     TicketView,
 )
 from rooms.entrypoints.gateway import kenomessages
+from rooms.entrypoints.gateway.answers import receipt_json
 from rooms.entrypoints.gateway.messages import Amount
 from rooms.kernel.ids import TicketId
 from rooms.kernel.money import Asset
@@ -24,8 +26,9 @@ def purchase_json(bought: Purchase, keno: Keno) -> kenomessages.Tickets:
     """Write what is answered to who buys: the same for ever."""
     at, picks = rfc3339(bought.accepted_at), list(bought.picks)
     stake = Amount(str(bought.stake), bought.asset)
+    receipts = bought.receipts or repeat(None)
     tickets = [
-        kenomessages.Ticket(
+        kenomessages.BoughtTicket(
             id=str(bought.first_ticket + ahead),
             ref=keno.ticket_ref(TicketId(bought.first_ticket + ahead)),
             game=bought.game,
@@ -37,8 +40,9 @@ def purchase_json(bought: Purchase, keno: Keno) -> kenomessages.Tickets:
             reason=None,
             catches=None,
             prize=None,
+            receipt=None if receipt is None else receipt_json(receipt),
         )
-        for ahead in range(bought.rounds)
+        for ahead, receipt in zip(range(bought.rounds), receipts, strict=False)
     ]
     return kenomessages.Tickets(tickets, Amount(str(bought.stake * bought.rounds), bought.asset))
 

@@ -72,8 +72,21 @@ TICKET: Final[Json] = {
     "catches": 2,
     "prize": amount(95_000_000),
 }
+BOUGHT: Final[Json] = TICKET | {
+    "status": "ACCEPTED",
+    "catches": None,
+    "prize": None,
+    "receipt": {
+        "entry": "010d4c8b1a6e5d2f0c47b839f1c2a7be03000001a1f9b699bf00000000009896800000"
+        "00000000032c000000000000002100006b656e6f2d6d61696e",
+        "index": 0,
+        "size": 1,
+        "path": [],
+        "signature": "8b2e...",
+    },
+}
 TICKETS: Final[Json] = {
-    "tickets": [TICKET | {"status": "ACCEPTED", "catches": None, "prize": None}],
+    "tickets": [BOUGHT],
     "total": amount(10_000_000),
 }
 NEW_GAME: Final[Json] = {

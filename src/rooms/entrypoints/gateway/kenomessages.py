@@ -11,6 +11,7 @@ from rooms.entrypoints.gateway.messages import (
     Asked,
     Id,
     PageQuery,
+    Receipt,
     Time,
 )
 
@@ -54,10 +55,16 @@ class Ticket(Struct, frozen=True):
     prize: Amount | None
 
 
+class BoughtTicket(Ticket, frozen=True):
+    """A ticket as it was accepted, with the receipt that the house signed for it."""
+
+    receipt: Receipt | None
+
+
 class Tickets(Struct, frozen=True):
     """What was bought, and what it cost together."""
 
-    tickets: list[Ticket]
+    tickets: list[BoughtTicket]
     total: Amount
 
 

@@ -46,12 +46,20 @@ class LogService(Recording):
 
     async def receipt(self, kind: Accepted, number: int, at: Instant) -> Receipt | None:
         """Make the receipt of a row accepted before again."""
+        found = await self.receipts_of(kind, [number], at)
+        return found[0] if found else None
+
+    async def receipts_of(
+        self, kind: Accepted, numbers: Sequence[int], at: Instant
+    ) -> list[Receipt]:
+        """Make the receipts of rows accepted in one batch again."""
         async with self.database.snapshot() as tx:
-            batch = await self.queries.batch_of(tx, kind, number, at)
+            batch = await self.queries.batch_of(tx, kind, numbers[0], at)
             if batch is None:
-                return None
+                return []
             entries = await self.sources[kind].entries(tx, batch[0])
-        return self.receipts(entries)[list(batch[0]).index(number)]
+        receipts = dict(zip(batch[0], self.receipts(entries), strict=True))
+        return [receipts[number] for number in numbers]
 
     async def binding(self, kind: Accepted, number: int, at: Instant) -> Binding | None:
         """Show an accepted row in the log."""

@@ -80,7 +80,7 @@ class Proving:
             prize=_prize(view),
             refund=_refund(view),
             binding=binding,
-            receipt=None,
+            receipt=await self.fairness.log.receipt(Accepted.TICKET, number, view.accepted_at),
             round=await self._round(view.game, view.number),
         )
         return ticket_json(proof)

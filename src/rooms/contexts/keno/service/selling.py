@@ -8,6 +8,7 @@ from rooms.contexts.keno.api import BuyTickets, Purchase
 from rooms.contexts.keno.domain import MOST_ROUNDS
 from rooms.contexts.keno.service.judging import Answer, Asked, Busy
 from rooms.contexts.keno.service.lean import Lean
+from rooms.contexts.keno.service.receipts import Receipts
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.service.stakes import STAKE_SHARDS, Stakes, stake_shard
 from rooms.contexts.keno.service.taking import KnownAlreadyError, TakeAgainError, Taking
@@ -41,12 +42,13 @@ class Selling:
     stakes: Stakes
     lean: Lean
     taking: Taking
+    receipts: Receipts
     _swift: Lanes[Asked, Answered[Purchase] | None] = field(init=False)
     _looked_at: Lanes[Asked, Answer] = field(init=False)
     _patient: Lanes[Asked, Answer] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._swift = Lanes("tickets", self.lean.sell, STAKE_SHARDS, MOST_TICKETS, _weight)
+        self._swift = Lanes("tickets", self._sell_lean, STAKE_SHARDS, MOST_TICKETS, _weight)
         self._looked_at = Lanes(
             "tickets looked at", self._look_and_sell, STAKE_SHARDS, MOST_TICKETS, _weight
         )
@@ -73,11 +75,14 @@ class Selling:
         assert isinstance(answer, Answered), f"{answer} is no answer to one who waits"
         if answer.replayed:
             self.lean.seen.doubts.add(account)
-        return answer
+        return await self.receipts.find(answer)
 
     async def _game(self, name: str) -> Game:
         async with self.database.snapshot() as tx:
             return await self.schedules.one(tx, name)
+
+    async def _sell_lean(self, batch: Sequence[Asked]) -> Sequence[Answered[Purchase] | None]:
+        return self.receipts.sign(await self.lean.sell(batch))
 
     async def _look_and_sell(self, batch: Sequence[Asked]) -> Sequence[Answer]:
         return await self._sell(batch, wait=False)
@@ -90,7 +95,8 @@ class Selling:
         for _ in range(TRIES):
             try:
                 async with self.database.transaction() as tx:
-                    return await self.taking.take(tx, batch, exact=exact, wait=wait)
+                    answers = await self.taking.take(tx, batch, exact=exact, wait=wait)
+                return self.receipts.sign(answers)
             except (TakeAgainError, Uncovered, Deadlock) as why:
                 # A twin that another process commits between look and insert is found next time.
                 exact = exact or isinstance(why, KnownAlreadyError)
