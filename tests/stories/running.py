@@ -42,20 +42,24 @@ def ready_line(process: "subprocess.Popen[str]", seconds: float = 60) -> Json:
 
 @dataclass
 class RunningHouse:
-    """``rooms up`` in a process of its own. Where it answers is known once it is started."""
+    """``rooms up`` in a process of its own. Where it answers is known once it is started.
+
+    A page that is open finds the house again only on the same ``port``.
+    """
 
     data: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[str] | None" = None
     base: str = ""
     feeds: str = ""
+    port: str = "0"
 
     def start(self) -> None:
         """Start and wait until the command says that it is ready."""
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "rooms", "up", "--json", "--robots", "0"),
-                *("--port", "0", "--sandbox-port", "0", "--data", str(self.data)),
+                *("--port", self.port, "--sandbox-port", "0", "--data", str(self.data)),
             ],
             env={**os.environ, **QUICK, **self.settings},
             stdout=subprocess.PIPE,

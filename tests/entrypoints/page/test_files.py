@@ -71,4 +71,4 @@ def test_every_file_that_a_file_names_is_there() -> None:
     }
 
     assert named <= names
-    assert names - named == {"index.html", "room.html"}
+    assert names - named == {"index.html", "keno.html", "room.html"}

@@ -19,7 +19,7 @@ TYPES: Final = {
 
 
 def file_routes() -> list[HTTPRouteHandler]:
-    """Give the handlers of ``/``, ``/r/{id}`` and ``/page/{file}``."""
+    """Give the handlers of ``/``, ``/r/{id}``, ``/keno`` and ``/page/{file}``."""
     files = {path.name: (path.read_bytes(), TYPES[path.suffix]) for path in FOLDER.iterdir()}
 
     @get("/", include_in_schema=False)
@@ -32,13 +32,17 @@ def file_routes() -> list[HTTPRouteHandler]:
             raise NotFoundException(detail="A room's page is /r/ and the room's number.")
         return _answer(request, *files["room.html"])
 
+    @get("/keno", include_in_schema=False)
+    async def keno_page(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return _answer(request, *files["keno.html"])
+
     @get("/page/{file:str}", include_in_schema=False)
     async def page_file(request: Request[Any, Any, Any], file: FromPath[str]) -> Response[bytes]:
         if file not in files or file.endswith(".html"):
             raise NotFoundException(detail="The page has no such file.")
         return _answer(request, *files[file])
 
-    return [house_page, room_page, page_file]
+    return [house_page, room_page, keno_page, page_file]
 
 
 def _answer(request: Request[Any, Any, Any], content: bytes, media_type: str) -> Response[bytes]:

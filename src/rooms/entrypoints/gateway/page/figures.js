@@ -57,6 +57,20 @@ export function exactSol(lamports) {
   return sol(lamports, LAMPORTS);
 }
 
+/** Read an amount as typed, `0.05` or `0,05`, in lamports; null where it is none. */
+export function readSol(text) {
+  const plain = text.trim().replace(",", ".");
+  if (!/^\d{1,9}(\.\d{0,9})?$/.test(plain)) return null;
+  const { units, scale } = decimal(plain);
+  return units * 10n ** BigInt(LAMPORTS - scale);
+}
+
+/** Write lamports as one would type them, `0.05`. */
+export function typedSol(lamports) {
+  const digits = String(lamports).padStart(LAMPORTS + 1, "0");
+  return `${digits.slice(0, -LAMPORTS)}.${digits.slice(-LAMPORTS)}`.replace(/\.?0+$/, "");
+}
+
 /** Say how many decimals a price needs beside its target. */
 export function placesFor(target) {
   const { units, scale } = decimal(target);
