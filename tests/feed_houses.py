@@ -11,6 +11,7 @@ import pytest
 
 from rooms.entrypoints.gateway.feed.asyncapi import document
 from rooms.entrypoints.gateway.feed.feed import Feed, live_feed
+from rooms.entrypoints.gateway.feed.following import Following
 from rooms.entrypoints.gateway.feed.opening import Openings
 from rooms.entrypoints.gateway.feed.session import Session
 from rooms.entrypoints.gateway.feed.telling import Telling
@@ -76,9 +77,13 @@ class Client:
     async def says_text(self, text: bytes) -> list[Json]:
         before = len(self.frames)
         self.session.hear(text)
+        await self.idle()
+        return self.frames[before:]
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way for this client."""
         while self.session.tasks:
             await asyncio.wait(self.session.tasks)
-        return self.frames[before:]
 
     async def subscribes(self, *topics: str, token: str | None = None) -> list[Json]:
         more = {} if token is None else {"token": token}
@@ -103,6 +108,10 @@ class FeedHouse:
             gathering = Gathering(self.house.database, consumer)
             while await gathering.deliver():
                 pass
+        following = Following(
+            self.house.database, self.house.rooms, self.house.ledger, SystemClock()
+        )
+        await following.look()
         await self.feed.hub.read()
 
     async def open_rounds(self) -> float:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
@@ -120,6 +120,7 @@ class Person:
     id: PlayerId
     account: AccountId
     code: str
+    token: str = field(repr=False)
 
 
 _numbers = count(1)
@@ -147,18 +148,20 @@ class House:
 
     async def player(self, fund: int = 100 * ONE, referrer: Person | None = None) -> Person:
         """Sign somebody up with play money."""
+        token = f"token-{next(_numbers)}"
         signed = await self.referral.sign_up(
             SignUp(
                 name="Somebody",
                 referrer=referrer.code if referrer else None,
                 fund=lamports(fund),
-                token=f"token-{next(_numbers)}",
+                token=token,
                 key=a_key("sign-up"),
             )
         )
         async with self.database.transaction() as tx:
             member = await self.referral.member(tx, signed.value.player_id)
-        return Person(member.player_id, member.account_id, signed.value.referral_code)
+        code = signed.value.referral_code
+        return Person(member.player_id, member.account_id, code, token)
 
     async def administrator(self, name: str, person: Person | None = None) -> Administrator:
         """Appoint somebody."""

@@ -1,6 +1,6 @@
 """The face of keno: games, rounds, tickets."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -216,6 +216,12 @@ class Keno(Protocol):
         limit: int,
     ) -> list[TicketView]:
         """List a player's own tickets, newest first."""
+        ...
+
+    async def tickets_of_rounds(
+        self, game: str, numbers: Collection[int], players: Collection[PlayerId]
+    ) -> list[tuple[PlayerId, TicketView]]:
+        """Give the tickets that these players have in these rounds, each with its owner."""
         ...
 
     def ticket_ref(self, ticket: TicketId) -> str:

@@ -127,6 +127,10 @@ class Ledger(Protocol):
         """Give a player's accounts, one per asset."""
         ...
 
+    async def wallets(self, players: Collection[PlayerId]) -> dict[PlayerId, list[Balance]]:
+        """Give the accounts of many players; who has none is left out."""
+        ...
+
     async def statement(
         self, player: PlayerId, before: int | None, limit: int
     ) -> list[StatementLine]:

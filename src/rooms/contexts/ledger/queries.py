@@ -1,5 +1,6 @@
 """The ledger's reading side: balances, statements, and the checks that re-sum everything."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from rooms.contexts.ledger.api import PLAYER, Balance, StatementLine
@@ -51,10 +52,19 @@ class LedgerQueries:
             PLAYER,
             str(player),
         )
-        return [
-            Balance(AccountId(row["id"]), Asset(row["asset"]), row["balance"], row["held"])
-            for row in rows
-        ]
+        return [_balance(row) for row in rows]
+
+    async def wallets(self, tx: Tx, players: Collection[PlayerId]) -> dict[PlayerId, list[Balance]]:
+        rows = await tx.fetch(
+            "SELECT id, asset, balance, held, owner FROM ledger.accounts "
+            "WHERE kind = $1 AND owner = ANY ($2) ORDER BY owner, asset",
+            PLAYER,
+            [str(player) for player in players],
+        )
+        found: dict[PlayerId, list[Balance]] = {}
+        for row in rows:
+            found.setdefault(PlayerId(int(row["owner"])), []).append(_balance(row))
+        return found
 
     async def statement(
         self, tx: Tx, player: PlayerId, before: int | None, limit: int
@@ -148,3 +158,7 @@ async def read_house_accounts(tx: Tx) -> None:
 
 def _line(row: Row) -> StatementLine:
     return StatementLine(**dict(row))
+
+
+def _balance(row: Row) -> Balance:
+    return Balance(AccountId(row["id"]), Asset(row["asset"]), row["balance"], row["held"])

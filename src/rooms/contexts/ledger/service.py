@@ -76,6 +76,11 @@ class LedgerService:
         async with self.database.snapshot() as tx:
             return await self.queries.balances(tx, player)
 
+    async def wallets(self, players: Collection[PlayerId]) -> dict[PlayerId, list[Balance]]:
+        """Give the accounts of many players."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.wallets(tx, players)
+
     async def statement(
         self, player: PlayerId, before: int | None, limit: int
     ) -> list[StatementLine]:

@@ -207,6 +207,10 @@ class Rooms(Protocol):
         """Show a room. Refuses E-ROOM-UNKNOWN."""
         ...
 
+    async def views(self, rooms: Collection[RoomId]) -> list[RoomView]:
+        """Show these rooms, newest first; who is unknown is left out."""
+        ...
+
     async def rooms(
         self,
         *,

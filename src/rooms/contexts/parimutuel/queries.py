@@ -63,6 +63,11 @@ class RoomQueries:
             raise Refusal("E-ROOM-UNKNOWN", room=room)
         return (await self._views(tx, rows))[0]
 
+    async def views(self, tx: Tx, rooms: Collection[RoomId]) -> list[RoomView]:
+        """Show these rooms, newest first."""
+        rows = await tx.fetch(f"{ROOMS} WHERE room.id = ANY ($1) ORDER BY room.id DESC", [*rooms])
+        return await self._views(tx, rows)
+
     async def rooms(
         self,
         tx: Tx,

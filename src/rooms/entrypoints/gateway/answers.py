@@ -7,7 +7,7 @@ from litestar import Response
 
 from rooms.contexts.fairness.api import Head, PublicKeys
 from rooms.contexts.ledger.api import Balance, StatementLine
-from rooms.contexts.parimutuel.api import BetReceipt, OwnBet, QuoteView, Rooms, RoomView
+from rooms.contexts.parimutuel.api import BetReceipt, OwnBet, PriceView, QuoteView, Rooms, RoomView
 from rooms.contexts.referral.api import ReferralSummary
 from rooms.entrypoints.gateway import messages
 from rooms.entrypoints.gateway.described import JSON
@@ -46,9 +46,7 @@ def sol(lamports: int) -> Amount:
 
 def room_json(room: RoomView) -> messages.Room:
     """Write a room."""
-    prices = [
-        messages.Price(each.asset, written(each.value), rfc3339(each.at)) for each in room.prices
-    ]
+    prices = [price_json(each) for each in room.prices]
     void = room.pending_void
     return messages.Room(
         id=str(room.id),
@@ -77,6 +75,11 @@ def room_json(room: RoomView) -> messages.Room:
         if void
         else None,
     )
+
+
+def price_json(price: PriceView) -> messages.Price:
+    """Write a price."""
+    return messages.Price(price.asset, written(price.value), rfc3339(price.at))
 
 
 def _terms_json(room: RoomView) -> messages.Terms:

@@ -1,6 +1,6 @@
 """Tickets, rounds and bankrolls as people see them: SQL to views."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,8 +15,8 @@ from rooms.platform.metrics import KENO_BANKROLL, KENO_BEHIND
 
 # What a ticket came to follows from its round's result: nothing of it is stored.
 TICKETS: Final = """
-    SELECT ticket.id, game.game, game.asset, ticket.number, ticket.picks, ticket.stake,
-           ticket.accepted_at, refund.reason AS refunded, result.fate, caught.catches,
+    SELECT ticket.id, ticket.player_id, game.game, game.asset, ticket.number, ticket.picks,
+           ticket.stake, ticket.accepted_at, refund.reason AS refunded, result.fate, caught.catches,
            result.reason AS voided, settlement.at AS settled_at,
            coalesce(ticket.stake * multiplier.units / multiplier.scale, 0) AS prize
     FROM keno.tickets AS ticket
@@ -112,6 +112,19 @@ class KenoQueries:
             limit,
         )
         return [ticket_view(row) for row in rows]
+
+    async def of_rounds(
+        self, tx: Tx, game: GameId, numbers: Collection[int], players: Collection[PlayerId]
+    ) -> list[tuple[PlayerId, TicketView]]:
+        """Give the tickets of these players in these rounds, in their order."""
+        rows = await tx.fetch(
+            f"{TICKETS} WHERE ticket.game_id = $1 AND ticket.number = ANY ($2) "
+            "AND ticket.player_id = ANY ($3) ORDER BY ticket.id",
+            game,
+            [*numbers],
+            [*players],
+        )
+        return [(PlayerId(row["player_id"]), ticket_view(row)) for row in rows]
 
     async def draws(
         self, tx: Tx, game: GameId, most: int, *, numbers: int, drawn: int

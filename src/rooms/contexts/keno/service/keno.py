@@ -1,6 +1,6 @@
 """The face of keno, put together from its use cases and its reading side."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -73,6 +73,14 @@ class KenoService:
             return await self.queries.tickets(
                 tx, player, game=of, number=number, before=before, limit=limit
             )
+
+    async def tickets_of_rounds(
+        self, game: str, numbers: Collection[int], players: Collection[PlayerId]
+    ) -> list[tuple[PlayerId, TicketView]]:
+        """Give the tickets that these players have in these rounds, each with its owner."""
+        async with self.database.snapshot() as tx:
+            of = (await self.showing.schedules.one(tx, game)).id
+            return await self.queries.of_rounds(tx, of, numbers, players)
 
     def ticket_ref(self, ticket: TicketId) -> str:
         """Give the opaque public reference of a ticket (docs/spec/fairness.md, section 5)."""

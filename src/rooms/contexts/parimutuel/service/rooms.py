@@ -69,6 +69,11 @@ class RoomsService:
         async with self.database.snapshot() as tx:
             return await self.queries.room(tx, room)
 
+    async def views(self, rooms: Collection[RoomId]) -> list[RoomView]:
+        """Show these rooms."""
+        async with self.database.snapshot() as tx:
+            return await self.queries.views(tx, rooms)
+
     async def rooms(
         self,
         *,

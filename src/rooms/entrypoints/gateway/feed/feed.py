@@ -7,6 +7,7 @@ from rooms.contexts.identity.api import Identity
 from rooms.contexts.keno.api import Keno
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.parimutuel.api import Rooms
+from rooms.entrypoints.gateway.feed.following import Following
 from rooms.entrypoints.gateway.feed.hub import Hub
 from rooms.entrypoints.gateway.feed.opening import Openings
 from rooms.entrypoints.gateway.feed.session import Session
@@ -52,5 +53,6 @@ def live_feed(
         workers=(
             Worker("feed", hub.run),
             Worker("openings of rounds", Openings(database, telling).run),
+            Worker("balances and prices", Following(database, rooms, ledger, clock).run),
         ),
     )

@@ -4,8 +4,8 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from rooms.entrypoints.gateway.kenomessages import Game, Round
-from rooms.entrypoints.gateway.messages import Id, Problem, Room, Wallet
+from rooms.entrypoints.gateway.kenomessages import Game, Round, Ticket
+from rooms.entrypoints.gateway.messages import Id, Price, Problem, Room, Wallet
 
 
 class GameNow(Struct, frozen=True):
@@ -32,6 +32,13 @@ class MeNow(Struct, frozen=True):
 
     player_id: Id
     wallet: Wallet
+
+
+class RoomPrices(Struct, frozen=True):
+    """What a room's question is compared with now: a price for each asset that it names."""
+
+    room_id: Id
+    prices: list[Price]
 
 
 class Resumed(Struct, frozen=True):
@@ -89,6 +96,9 @@ SPOKEN: Final = (
     Spoken("game.changed", KENO, True, (Game,), "The game has other terms or another status."),
     Spoken("room.changed", ROOMS, True, (Room,), "A room was opened, bet on, or moved on."),
     Spoken("room.settled", ROOMS, True, (Room,), "A room ended, SETTLED or VOIDED: all are paid."),
+    Spoken("price", "room:<id>", True, (RoomPrices,), "Another price of the room's question."),
+    Spoken("ticket.settled", "me", True, (Ticket,), "A ticket is paid, or its stake is back."),
+    Spoken("wallet.changed", "me", True, (Wallet,), "All balances, as they are now."),
     Spoken("resumed", "any", False, (Resumed,), "The answer to resume: nothing is lost."),
     Spoken("gap", "any", False, (Gap,), "Frames are lost to this client; a snapshot follows."),
     Spoken("unsubscribed", "any", False, (Nothing,), "The topic is not told any more."),

@@ -10,6 +10,7 @@ HOUSE: Final = "rooms"
 ME: Final = "me"
 KENO: Final = "keno:"
 ROOM: Final = "room:"
+OWN: Final = "me:"
 GAME: Final = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 LONGEST: Final = 80
@@ -35,6 +36,11 @@ def room_topic(room: int) -> str:
     return f"{ROOM}{room}"
 
 
+def own_topic(player: int) -> str:
+    """Name the topic of a player, which its owner calls ``me``."""
+    return f"{OWN}{player}"
+
+
 def read_topic(text: str, player: PlayerId | None) -> Topic:
     """Read what a client calls a topic. Refuses E-TOPIC, and E-AUTH for ``me`` of nobody."""
     kind, _, name = text.partition(":")
@@ -43,7 +49,7 @@ def read_topic(text: str, player: PlayerId | None) -> Topic:
     if text == ME:
         if player is None:
             raise Refusal("E-AUTH")
-        return Topic(text, f"{ME}:{player}", player=player)
+        return Topic(text, own_topic(player), player=player)
     if text.startswith(KENO) and GAME.fullmatch(name):
         return Topic(text, text, game=name)
     if kind == "room" and NUMBER.fullmatch(name) and int(name) <= LARGEST_ID:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -88,22 +88,30 @@ class Session:
             self._answering = None
 
     async def _answer_one(self, message: bytes) -> None:
-        topic: str | None = None
         try:
             asked = read_request(message)
             await self._know(asked)
-            if isinstance(asked, Resume):
-                topic = asked.topic
-                await self._resume(asked.topic, asked.seq)
-                return
-            for topic in asked.topics:
-                if isinstance(asked, Subscribe):
-                    await self._subscribe(topic)
-                else:
-                    self._unsubscribe(topic)
-        except Refusal as refusal:
-            self._refuse(refused(refusal), topic)
-        except Exception as error:  # noqa: BLE001 - it is logged and answered
+        except Exception as error:  # noqa: BLE001 - it is answered
+            self._say_why(error, None)
+            return
+        if isinstance(asked, Resume):
+            await self._answered(self._resume(asked.topic, asked.seq), asked.topic)
+            return
+        answer = self._subscribe if isinstance(asked, Subscribe) else self._unsubscribe
+        for topic in asked.topics:
+            await self._answered(answer(topic), topic)
+
+    async def _answered(self, answer: Coroutine[Any, Any, None], topic: str) -> None:
+        """Answer, or say why not: what is wrong with one topic holds up no other."""
+        try:
+            await answer
+        except Exception as error:  # noqa: BLE001 - it is answered
+            self._say_why(error, topic)
+
+    def _say_why(self, error: Exception, topic: str | None) -> None:
+        if isinstance(error, Refusal):
+            self._refuse(refused(error), topic)
+        else:
             self._refuse(failed("GET", "/v1/live", error), topic)
 
     async def _know(self, asked: Request) -> None:
@@ -161,7 +169,7 @@ class Session:
             assert channel.seq is not None, "it was looked at"
             self._places[channel] = channel.seq
 
-    def _unsubscribe(self, name: str) -> None:
+    async def _unsubscribe(self, name: str) -> None:
         channel = self._channels.pop(name, None)
         if channel is None:
             raise Refusal("E-TOPIC", topic=name[:80])
@@ -194,11 +202,9 @@ class Session:
         self._say_gap(channel, None)
         try:
             await self._show(channel)
-        except Refusal as refusal:
-            self._refuse(refused(refusal), channel.topic.shown)
-        except Exception as error:  # noqa: BLE001 - it is logged and answered
-            failed("GET", "/v1/live", error)
-            self.drop("what you watch cannot be shown now; connect again and resume")
+        except Exception as error:  # noqa: BLE001 - it is answered
+            self._say_why(error, channel.topic.shown)
+            self.drop("what you watch cannot be shown now: connect again and resume")
 
     def pause(self) -> None:
         """The client does not read: write nothing more to it, but remember where it is."""

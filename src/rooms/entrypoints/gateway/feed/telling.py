@@ -26,11 +26,18 @@ from rooms.contexts.parimutuel.events import (
     RoomVoided,
 )
 from rooms.entrypoints.gateway.answers import room_json
-from rooms.entrypoints.gateway.feed.names import HOUSE, keno_topic, room_topic
+from rooms.entrypoints.gateway.feed.names import (
+    HOUSE,
+    ME,
+    OWN,
+    keno_topic,
+    own_topic,
+    room_topic,
+)
 from rooms.entrypoints.gateway.feed.names import KENO as KENO_TOPICS
-from rooms.entrypoints.gateway.kenoanswers import game_json, round_json
+from rooms.entrypoints.gateway.kenoanswers import game_json, round_json, ticket_json
 from rooms.kernel.event import Fact
-from rooms.kernel.ids import RoomId
+from rooms.kernel.ids import PlayerId, RoomId
 from rooms.kernel.time import Clock, parse_rfc3339
 from rooms.platform import topics
 from rooms.platform.database import Tx
@@ -64,7 +71,11 @@ class Telling:
     async def tell(self, tx: Tx, facts: Sequence[Fact]) -> None:
         """Tell of facts that are handled together, in their order."""
         await topics.stand_alone(tx)
-        told = [*await self._of_rooms(tx, facts), *await self._of_keno(tx, facts)]
+        told = [
+            *await self._of_rooms(tx, facts),
+            *await self._of_keno(tx, facts),
+            *await self._of_tickets(tx, facts),
+        ]
         await topics.tell(tx, told, self.clock.now())
 
     async def _of_rooms(self, tx: Tx, facts: Sequence[Fact]) -> list[News]:
@@ -76,13 +87,17 @@ class Telling:
         if not kinds:
             return []
         watched = await topics.watched(tx, [HOUSE, *map(room_topic, kinds)])
-        told = []
-        for room, kind in kinds.items():
-            wanted = [each for each in (HOUSE, room_topic(room)) if each in watched]
-            if wanted:
-                shown = room_json(await self.rooms.room(RoomId(room)))
-                told += [News(topic, kind, shown) for topic in wanted]
-        return told
+        wanted = {
+            room: of
+            for room in kinds
+            if (of := [each for each in (HOUSE, room_topic(room)) if each in watched])
+        }
+        views = {view.id: view for view in await self.rooms.views([*map(RoomId, wanted)])}
+        return [
+            News(topic, kinds[room], room_json(views[RoomId(room)]))
+            for room, of in wanted.items()
+            for topic in of
+        ]
 
     async def _of_keno(self, tx: Tx, facts: Sequence[Fact]) -> list[News]:
         games = {game for fact in facts for game in _games(fact)}
@@ -112,6 +127,25 @@ class Telling:
             )
             for kind, number in moved
             if number in found
+        ]
+
+    async def _of_tickets(self, tx: Tx, facts: Sequence[Fact]) -> list[News]:
+        """Tell players who watch of their tickets that are paid, or paid back."""
+        paid: dict[str, set[int]] = {}
+        for fact in facts:
+            if isinstance(fact, RoundsSettled | RoundsVoided):
+                for game, number in fact.rounds:
+                    paid.setdefault(game, set()).add(number)
+        if not paid:
+            return []
+        own = await topics.told_to(tx, OWN)
+        players = [PlayerId(int(topic.removeprefix(OWN))) for topic in own]
+        if not players:
+            return []
+        return [
+            News(own_topic(player), "ticket.settled", ticket_json(ticket, self.keno), ME)
+            for game, numbers in paid.items()
+            for player, ticket in await self.keno.tickets_of_rounds(game, numbers, players)
         ]
 
     async def tell_openings(self, tx: Tx) -> float:
