@@ -11,7 +11,14 @@ from typing import Any, Final
 import pytest
 
 from rooms.contexts.fairness.api import Accepted, Log, RecordKind
-from rooms.contexts.fairness.module import LogWiring, log_service, sequencing, staff_acts
+from rooms.contexts.fairness.module import (
+    LogWiring,
+    log_service,
+    sequencing,
+    solvency_service,
+    staff_acts,
+)
+from rooms.contexts.fairness.service.solvency import SolvencyService
 from rooms.contexts.identity.api import Administrator, Identity
 from rooms.contexts.identity.module import identity_module
 from rooms.contexts.keno.module import ticket_entries
@@ -338,6 +345,11 @@ POOLS: Final = """
             JOIN parimutuel.rooms AS room ON room.id = bet.room_id
             WHERE room.status NOT IN ('SETTLED', 'VOIDED')) AS staked
 """
+
+
+def solvency_of(house: House) -> SolvencyService:
+    """What states what a house owes, with nobody who does it by itself."""
+    return solvency_service(house.database, house.ledger, house.log, REF_KEY)
 
 
 def wire(

@@ -29,7 +29,7 @@ from rooms.kernel.money import SOL, lamports
 from rooms.platform.commands import Answered
 from rooms.platform.database import Database
 from tests.hand_fairness import CHAIN, HandBeacons, HandSeeds
-from tests.houses import ONE, House, Person, a_key, wire
+from tests.houses import ONE, House, Person, a_key, solvency_of, wire
 from tests.keno_books import wrong_with_keno
 
 GAME: Final = "keno-test"
@@ -204,7 +204,7 @@ def keno_over(
 ) -> KenoHouse:
     """Wire keno for a house that has none."""
     seeds, beacons = HandSeeds(RoundStorage()), HandBeacons()
-    fairness = Fairness(house.log, seeds, beacons)
+    fairness = Fairness(house.log, seeds, beacons, solvency_of(house))
     near = Neighbours(house.identity, house.ledger, fairness, house.referral)
     clockwork = replace(Clockwork(holder=holder, shards=1, grace=timedelta(hours=1)), **changes)
     wired = wire_keno(

@@ -48,7 +48,7 @@ def test_verify_imports_only_the_public_arithmetic() -> None:
     ).stdout
     imported = said.rpartition("|")[2].split()
     commands = {f"rooms.cli.{name}" for name in ("main", "verify", "verdict")}
-    commands |= {"rooms.cli.verify_keno", "rooms.cli.verify_log"}
+    commands |= {"rooms.cli.verify_keno", "rooms.cli.verify_log", "rooms.cli.verify_solvency"}
     rest = [name for name in imported if name != "rooms.cli" and name not in commands]
     assert [n for n in rest if not n.startswith(("rooms.kernel", "rooms.proof"))] == []
 

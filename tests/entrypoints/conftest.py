@@ -13,7 +13,7 @@ from rooms.entrypoints.gateway.app import Gateway, build_app
 from rooms.platform.clock import SystemClock
 from rooms.platform.exposition import Exposition
 from rooms.processes.web import web_server
-from tests.houses import ONE, TOUCH_SOL, House, house, owner
+from tests.houses import ONE, TOUCH_SOL, House, house, owner, solvency_of
 from tests.keno_houses import keno_over
 
 __all__ = ["house", "owner"]
@@ -86,6 +86,7 @@ def gateway_over(house: House, waiting: list[str], **changes: Any) -> Gateway:
         "referral": house.referral,
         "rooms": house.rooms,
         "log": house.log,
+        "solvency": solvency_of(house),
         "keno": keno_over(house).keno,
         "rate_per_token": 10_000,
         "rate_per_ip": 10_000,

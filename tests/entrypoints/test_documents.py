@@ -20,6 +20,8 @@ CONTRACT = {
     ("get", "/v1/wallet"),
     ("get", "/v1/wallet/entries"),
     ("get", "/v1/referrals"),
+    ("get", "/v1/wallet/solvency"),
+    ("get", "/v1/solvency"),
     ("get", "/v1/log/key"),
     ("get", "/v1/log/head"),
     ("get", "/v1/log/entries"),
@@ -54,6 +56,7 @@ CONTRACT = {
 
 OWN = (
     *("/v1/bets", "/v1/wallet", "/v1/wallet/entries", "/v1/referrals"),
+    "/v1/wallet/solvency",
     *("/v1/keno/tickets", "/v1/keno/tickets/{ticket}"),
     "/v1/keno/tickets/{ticket}/proof",
 )

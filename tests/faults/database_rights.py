@@ -27,6 +27,8 @@ APPENDED: Final = {
     "fairness.leaves",
     "fairness.pending",
     "fairness.sequenced",
+    "fairness.statement_parts",
+    "fairness.statements",
     "fairness.tiles",
     "identity.audit",
     "identity.players",

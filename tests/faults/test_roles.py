@@ -159,6 +159,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "platform.publish(text,jsonb)",
         "parimutuel.lock_for_bets(bigint[],boolean[],boolean)",
         PLACE_BETS,
+        "fairness.forget_balances()",
         "fairness.wait_for_head()",
         "keno.join_lines(integer[],boolean,boolean)",
         "keno.sold_tickets(bigint[])",

@@ -98,7 +98,7 @@ class SteppedHouse:
         assert await sequencer.lease.acquire(), "another process leads the log"
         while await sequencer.sequencing.append(sequencer.lease):
             pass
-        return (await self.house.log.head()).size
+        return (await self.house.fairness.log.head()).size
 
     async def rest(self) -> None:
         """Let everything happen that is due."""

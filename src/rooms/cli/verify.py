@@ -11,6 +11,7 @@ import typer
 from rooms.cli.verdict import Data, Json, Key, give, refuse
 from rooms.cli.verify_keno import verify_a_day, verify_a_round, verify_a_ticket
 from rooms.cli.verify_log import verify_the_log
+from rooms.cli.verify_solvency import verify_a_balance
 from rooms.proof.chain import GAME, SEED_BYTES
 from rooms.proof.draw import commit
 from rooms.proof.draw import draw as draw_numbers
@@ -26,6 +27,7 @@ app.command("round")(verify_a_round)
 app.command("ticket")(verify_a_ticket)
 app.command("day")(verify_a_day)
 app.command("log")(verify_the_log)
+app.command("solvency")(verify_a_balance)
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="A room's file; - is standard input.")]
 

@@ -37,7 +37,7 @@ def verify_a_round(
 ) -> None:
     """Check a keno round: seed, chain, beacon, draw, paytable, all derived again."""
     del data
-    proof = _read(_proof_of(where), parse_round)
+    proof = read_proof(_proof_of(where), parse_round)
     report = verify_round(proof, Signers(read_keys(key)))
     give(report, report.unchecked, as_json=as_json)
 
@@ -47,7 +47,7 @@ def verify_a_ticket(
 ) -> None:
     """Check a keno ticket and its round: prize, place in the log, receipt."""
     del data
-    proof = _read(file, parse_ticket)
+    proof = read_proof(file, parse_ticket)
     report = verify_ticket(proof, Signers(read_keys(key)))
     give(report, report.unchecked, as_json=as_json)
 
@@ -83,7 +83,8 @@ def _is_address(where: str) -> bool:
     return where.startswith(("http://", "https://"))
 
 
-def _read(where: str, parse: Callable[[Fields], T]) -> T:
+def read_proof(where: str, parse: Callable[[Fields], T]) -> T:
+    """Read a file or an address, or refuse in words."""
     try:
         return parse(read_object(_content(where)))
     except URLError as error:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from rooms.contexts.fairness.api import Accepted, Log, RecordKind
+from rooms.contexts.fairness.api import Accepted, Fairness, RecordKind
 from rooms.contexts.fairness.module import LogWiring, fairness_module, staff_acts
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
@@ -64,7 +64,7 @@ class House:
     ledger: Ledger
     referral: Referral
     rooms: Rooms
-    log: Log
+    fairness: Fairness
     keno: Keno
     modules: Mapping[str, Module[Any]]
     metrics: Exposition
@@ -96,12 +96,13 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 settings.fairness,
                 clock,
                 await _log_wiring(settings, database, key, holder),
+                ledger=ledger.face,
+                ref_key=key,
                 locked=locked_rounds(),
             )
             await fairness.face.beacons.learn()
-            near = Neighbours(
-                identity.face, ledger.face, oracle.face, referral.face, fairness.face.log
-            )
+            log = fairness.face.log
+            near = Neighbours(identity.face, ledger.face, oracle.face, referral.face, log)
             parimutuel = parimutuel_module(
                 database,
                 near,
@@ -122,7 +123,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Hou
                 ledger.face,
                 referral.face,
                 parimutuel.face,
-                fairness.face.log,
+                fairness.face,
                 keno.face,
                 {module.name: module for module in modules},
                 Exposition(database, readings(modules)),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
+from rooms.kernel.ids import PlayerId
+from rooms.kernel.money import Asset
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx
 from rooms.proof.beacon import Beacon, DrandChain
@@ -16,6 +18,7 @@ from rooms.proof.chain import ChainTerms
 from rooms.proof.checkpoint import NoteKey, with_signatures
 from rooms.proof.leaves import LeafProof
 from rooms.proof.receipt import Receipt
+from rooms.proof.solvency import BalanceProof, Statement
 from rooms.proof.tiles import TileName
 
 # Rung on the doorbell when a new beacon is known: rounds that waited for it can be drawn.
@@ -304,9 +307,35 @@ class Beacons(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StatementView:
+    """What the house said that it owes, over ``size`` accounts; the record may still wait."""
+
+    statement: Statement
+    size: int
+    record: LeafProof | None
+
+
+class Solvency(Protocol):
+    """What the house owes, and that each balance is in the sum."""
+
+    async def statement(self, asset: Asset) -> StatementView:
+        """Give an asset's newest statement. Refuses E-NOT-STATED where there is none yet."""
+        ...
+
+    async def balance(self, player: PlayerId, asset: Asset) -> BalanceProof:
+        """Prove that a player's balance is in the newest statement.
+
+        Refuses E-NOT-STATED where the player had no account then, E-PROOF-WAITS where the record
+        waits for the log.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Fairness:
     """The faces of the context."""
 
     log: Log
     seeds: Seeds
     beacons: Beacons
+    solvency: Solvency

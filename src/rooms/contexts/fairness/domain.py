@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rooms.contexts.fairness.api import Accepted, RecordKind
+from rooms.kernel.money import Asset
 from rooms.kernel.time import Instant
 from rooms.proof.checkpoint import LOG_KEY, Checkpoint, NoteKey, sign_checkpoint
 from rooms.proof.merkle import leaf_hash
 from rooms.proof.signature import Signer
+from rooms.proof.sumtree import SumNode
 
 
 class PendingRecord(NamedTuple):
@@ -74,3 +76,37 @@ class NewHead(NamedTuple):
     checkpoint: str
     horizon: int
     epoch: int
+
+
+class Part(NamedTuple):
+    """A stretch of what is owed, in the order of salts: a complete subtree but for the last one.
+
+    ``first`` is the salt of its first account; amounts are in the asset's smallest unit.
+    """
+
+    first: bytes
+    accounts: Sequence[int]
+    balances: Sequence[int]
+    whole: SumNode
+
+
+class NewStatement(NamedTuple):
+    """What is owed of an asset at a time, ``whole`` over ``size`` accounts; was ``due`` then."""
+
+    asset: Asset
+    due: Instant
+    at: Instant
+    size: int
+    whole: SumNode
+
+
+class StatementRow(NamedTuple):
+    """A statement as stored; ``leaf`` is where its record stands, None while it waits."""
+
+    id: int
+    asset: Asset
+    at: Instant
+    size: int
+    liabilities: int
+    root: bytes
+    leaf: int | None

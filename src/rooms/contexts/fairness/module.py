@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from rooms.contexts.fairness.adapters.drand import DrandMirrors
 from rooms.contexts.fairness.api import (
@@ -11,6 +12,7 @@ from rooms.contexts.fairness.api import (
     EntrySource,
     Fairness,
     Locked,
+    Log,
     RecordKind,
 )
 from rooms.contexts.fairness.domain import LogKeys
@@ -22,12 +24,15 @@ from rooms.contexts.fairness.service.completing import Completing
 from rooms.contexts.fairness.service.log import LogService
 from rooms.contexts.fairness.service.recording import Recording
 from rooms.contexts.fairness.service.sequencing import Sequencing
+from rooms.contexts.fairness.service.solvency import SolvencyService
 from rooms.contexts.fairness.storage.beacons import BeaconStorage
 from rooms.contexts.fairness.storage.chains import ChainStorage
 from rooms.contexts.fairness.storage.pending import PendingStorage, read_log
+from rooms.contexts.fairness.storage.statements import StatementStorage
 from rooms.contexts.fairness.storage.tree import TreeStorage
 from rooms.contexts.fairness.storage.witnesses import WitnessStorage
-from rooms.contexts.fairness.workers import BeaconWatcher, Sequencer
+from rooms.contexts.fairness.workers import BeaconWatcher, Sequencer, SolvencyClock
+from rooms.contexts.ledger.api import Ledger
 from rooms.kernel.time import Clock
 from rooms.platform.database import Database
 from rooms.platform.http import HttpClient
@@ -37,6 +42,9 @@ from rooms.platform.settings import FairnessSettings
 from rooms.proof.checkpoint import NoteKey
 from rooms.proof.records import Salts
 from rooms.proof.signature import Signer
+
+# How long a statement over very many accounts may take before another process may make it.
+STATING: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +77,14 @@ def fairness_module(
     clock: Clock,
     wiring: LogWiring,
     *,
+    ledger: Ledger,
+    ref_key: bytes,
     locked: Locked | None = None,
 ) -> Module[Fairness]:
-    """Wire fairness; ``locked`` says which rounds take no tickets any more, none by default."""
+    """Wire fairness; ``locked`` says which rounds take no tickets any more, none by default.
+
+    ``ref_key`` is what salts are made of.
+    """
     log = log_service(database, wiring)
     beacons = BeaconService(
         database,
@@ -88,19 +101,24 @@ def fairness_module(
         Vault(settings.key("master_key")),
         settings.chain_length,
     )
-    watcher = BeaconWatcher(BeaconWatch(beacons), clock)
-    sequencer = Sequencer(
-        sequencing(database, wiring), Lease(database, "log", wiring.holder), wiring.interval
-    )
+    solvency = solvency_service(database, ledger, log, ref_key)
+    lease = Lease(database, "solvency", wiring.holder, STATING)
+    stating = SolvencyClock(solvency, lease, settings.solvency_interval)
     return Module(
         "fairness",
-        Fairness(log, seeds, beacons),
+        Fairness(log, seeds, beacons, solvency),
         workers=(
-            Worker("fairness.beacons", watcher.run),
-            Worker("fairness.log", sequencer.run),
+            Worker("fairness.beacons", BeaconWatcher(BeaconWatch(beacons), clock).run),
+            Worker("fairness.log", _sequencer(database, wiring).run),
+            Worker("fairness.solvency", stating.run),
         ),
         readings=(read_log,),
     )
+
+
+def _sequencer(database: Database, wiring: LogWiring) -> Sequencer:
+    lease = Lease(database, "log", wiring.holder)
+    return Sequencer(sequencing(database, wiring), lease, wiring.interval)
 
 
 def log_service(database: Database, wiring: LogWiring) -> LogService:
@@ -114,6 +132,13 @@ def log_service(database: Database, wiring: LogWiring) -> LogService:
         wiring.keys,
         wiring.witnesses,
     )
+
+
+def solvency_service(
+    database: Database, ledger: Ledger, log: Log, ref_key: bytes
+) -> SolvencyService:
+    """Wire what states what is owed."""
+    return SolvencyService(database, StatementStorage(), ledger, log, Salts(ref_key))
 
 
 def staff_acts(ref_key: bytes) -> StaffActs:

@@ -10,7 +10,8 @@ import structlog
 
 from rooms.contexts.fairness.service.beacons import BeaconWatch
 from rooms.contexts.fairness.service.sequencing import Sequencing
-from rooms.kernel.time import Clock, to_millis
+from rooms.contexts.fairness.service.solvency import SolvencyService
+from rooms.kernel.time import Clock, Instant, to_millis
 from rooms.platform.database import NotDone, Unavailable
 from rooms.platform.lease import LeadershipLost, Lease
 from rooms.platform.metrics import BEACON_BEHIND, HEAD_SECONDS, LOG_LEADS
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 IDLE: Final = 2.0
 BEHIND: Final = 0.3
 AFTER: Final = 0.05
+LOOK_EVERY: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,41 @@ class BeaconWatcher:
         wait = due - to_millis(self.clock.now()) / 1000
         BEACON_BEHIND.set(max(0.0, -wait))
         return wait + AFTER if wait > 0 else BEHIND
+
+
+@dataclass(slots=True)
+class SolvencyClock:
+    """States what is owed when it is due, while this process leads; others stand by.
+
+    ``lease`` is as long as a statement over very many accounts may take.
+    """
+
+    solvency: SolvencyService
+    lease: Lease
+    interval: timedelta
+    _done: Instant | None = None
+
+    async def run(self) -> None:
+        """Look for ever; what could not be stated is tried again at the next look."""
+        while True:
+            try:
+                await self.look()
+            except LeadershipLost:
+                log.warning("another process states what is owed now")
+            except Unavailable as problem:
+                log.warning("database away; what is owed is stated later", why=str(problem))
+            await asyncio.sleep(min(LOOK_EVERY, self.interval).total_seconds())
+
+    async def look(self) -> None:
+        """State what is due and has not been stated."""
+        due, assets = await self.solvency.missing(self.interval, self._done)
+        if not assets:
+            self._done = due if assets is not None else None
+            return
+        if await self.lease.acquire():
+            for asset in assets:
+                await self.solvency.state(self.lease, asset, due)
+            self._done = due
 
 
 @dataclass(frozen=True, slots=True)

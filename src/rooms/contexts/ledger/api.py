@@ -1,6 +1,6 @@
 """The face of the ledger: the only way in which money moves."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -17,6 +17,8 @@ BREAKAGE: Final = "breakage"
 KENO_STAKES: Final = "keno_stakes"
 BANKROLL: Final = "bankroll"
 PLATFORM: Final = "platform"
+# What is not the house's own: balances of players, and stakes of what is not settled yet.
+OWED: Final = (PLAYER, ROOM_POOLS, KENO_STAKES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +137,12 @@ class Ledger(Protocol):
         self, player: PlayerId, before: int | None, limit: int
     ) -> list[StatementLine]:
         """Give a player's newest entries, or those before the entry given, newest first."""
+        ...
+
+    async def assets_owed(self, tx: Tx) -> list[Asset]:
+        """Give the assets in which there are accounts of the kinds of ``OWED``."""
+        ...
+
+    def owed(self, tx: Tx, asset: Asset) -> AsyncIterator[tuple[AccountId, int]]:
+        """Give each account of the kinds of ``OWED`` with what stands on it, also nothing."""
         ...

@@ -1,9 +1,9 @@
 """The ledger's reading side: balances, statements, and the checks that re-sum everything."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
-from rooms.contexts.ledger.api import PLAYER, Balance, StatementLine
+from rooms.contexts.ledger.api import OWED, PLAYER, Balance, StatementLine
 from rooms.kernel.ids import AccountId, PlayerId
 from rooms.kernel.money import SOL, Asset
 from rooms.kernel.time import Instant
@@ -120,6 +120,23 @@ class LedgerQueries:
             ":".join(parts),
         )
         return None if row is None else AccountView(**dict(row))
+
+    async def assets_owed(self, tx: Tx) -> list[Asset]:
+        rows = await tx.fetch(
+            "SELECT DISTINCT asset FROM ledger.accounts WHERE kind = ANY ($1) ORDER BY asset",
+            list(OWED),
+        )
+        return [Asset(row[0]) for row in rows]
+
+    async def owed(self, tx: Tx, asset: Asset) -> AsyncIterator[tuple[AccountId, int]]:
+        """Give accounts with their balances, some thousand at a time."""
+        found = tx.cursor(
+            "SELECT id, balance FROM ledger.accounts WHERE asset = $1 AND kind = ANY ($2)",
+            asset,
+            list(OWED),
+        )
+        async for account, balance in found:
+            yield AccountId(account), balance
 
     async def trial_balance(self, tx: Tx) -> list[TrialBalanceLine]:
         rows = await tx.fetch(

@@ -1,6 +1,6 @@
 """The ledger's use cases. The arithmetic and its guards live in the database's functions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
 from rooms.contexts.ledger.api import Balance, Movement, Payment, StatementLine
@@ -87,3 +87,11 @@ class LedgerService:
         """Give a player's newest entries, or those before the entry given."""
         async with self.database.snapshot() as tx:
             return await self.queries.statement(tx, player, before, limit)
+
+    async def assets_owed(self, tx: Tx) -> list[Asset]:
+        """Give the assets in which something may be owed."""
+        return await self.queries.assets_owed(tx)
+
+    def owed(self, tx: Tx, asset: Asset) -> AsyncIterator[tuple[AccountId, int]]:
+        """Give each account that is not the house's own with what stands on it."""
+        return self.queries.owed(tx, asset)

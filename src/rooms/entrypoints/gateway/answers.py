@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from rooms.contexts.fairness.api import Head, PublicKeys
+from rooms.contexts.fairness.api import Head, PublicKeys, StatementView
 from rooms.contexts.ledger.api import Balance, StatementLine
 from rooms.contexts.parimutuel.api import BetReceipt, OwnBet, PriceView, QuoteView, Rooms, RoomView
 from rooms.contexts.referral.api import ReferralSummary
@@ -17,6 +17,7 @@ from rooms.kernel.time import rfc3339
 from rooms.platform.settings.durations import print_duration
 from rooms.proof.checkpoint import parse_note
 from rooms.proof.decimals import written
+from rooms.proof.leaves import leaf_json
 from rooms.proof.pool import Side
 from rooms.proof.receipt import Receipt, ref_of
 from rooms.proof.terms import parse_terms
@@ -179,6 +180,22 @@ def referrals_json(summary: ReferralSummary) -> messages.Referrals:
         for each in summary.levels
     ]
     return messages.Referrals(summary.code, levels)
+
+
+def statement_json(found: StatementView) -> messages.Statement:
+    """Write what the house said that it owes."""
+    said = found.statement
+    return messages.Statement(
+        asset=said.asset,
+        at=rfc3339(said.at),
+        accounts=found.size,
+        liabilities=Amount(str(said.liabilities), said.asset),
+        liabilities_root=said.root.hex(),
+        slot=said.slot,
+        addresses=list(said.addresses),
+        assets=Amount(str(said.assets), said.asset),
+        record=None if found.record is None else leaf_json(found.record),
+    )
 
 
 def log_keys_json(keys: PublicKeys) -> messages.LogKeys:

@@ -18,6 +18,7 @@ from rooms.entrypoints.gateway import (
     players,
     rooms,
     settlements,
+    solvency,
     system,
     wallet,
 )
@@ -62,6 +63,8 @@ ROUTES: Final[tuple[HTTPRouteHandler, ...]] = (
     kenostaff.fund,
     wallet.wallet,
     wallet.wallet_entries,
+    solvency.own_balance,
+    solvency.statement,
     players.referrals,
     log.log_key,
     log.log_head,

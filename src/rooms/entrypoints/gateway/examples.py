@@ -160,6 +160,17 @@ LOG_ENTRIES: Final[Json] = {
 }
 INCLUSION: Final[Json] = {"index": 0, "size": 2, "path": [ROOT]}
 CONSISTENCY: Final[Json] = {"from": 1, "to": 2, "path": [ROOT]}
+STATEMENT: Final[Json] = {
+    "asset": "SOL",
+    "at": "2026-11-21T12:00:00.137Z",
+    "accounts": 4711,
+    "liabilities": {"amount": "81750000000000", "asset": "SOL"},
+    "liabilities_root": ROOT,
+    "slot": None,
+    "addresses": [],
+    "assets": {"amount": "0", "asset": "SOL"},
+    "record": None,
+}
 COSIGNED_NOTE: Final[Json] = {"note": CHECKPOINT + "\u2014 witness.example 6v0Nrw...\n"}
 
 

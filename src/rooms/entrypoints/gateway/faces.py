@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from rooms.contexts.fairness.api import Log
+from rooms.contexts.fairness.api import Log, Solvency
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.keno.api import Keno
 from rooms.contexts.ledger.api import Ledger
@@ -27,6 +27,7 @@ class Gateway:
     referral: Referral
     rooms: Rooms
     log: Log
+    solvency: Solvency
     keno: Keno
     rate_per_token: int
     rate_per_ip: int

@@ -330,6 +330,30 @@ class LogKeys(Struct, frozen=True):
     witnesses: list[str]
 
 
+class AssetQuery(Struct, frozen=True):
+    """Of which asset."""
+
+    asset: AssetName = "SOL"
+
+
+class Statement(Struct, frozen=True):
+    """What the house said that it owes and owns of an asset, in its smallest unit.
+
+    ``accounts`` is how many balances are under ``liabilities_root``; ``record`` is the record's
+    place in the log, null while it waits for it.
+    """
+
+    asset: str
+    at: Time
+    accounts: int
+    liabilities: Amount
+    liabilities_root: Hash
+    slot: int | None
+    addresses: list[str]
+    assets: Amount
+    record: dict[str, Any] | None
+
+
 class LogHead(Struct, frozen=True):
     """A signed head: the log had ``size`` leaves and this root at that time."""
 

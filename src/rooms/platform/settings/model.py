@@ -218,6 +218,7 @@ class FairnessSettings(BaseModel):
     """The public log, keys of what is published, and where public randomness comes from.
 
     ``deployment`` names the house in its log, as ``rooms.example`` in ``rooms.example/log``.
+    Every ``solvency_interval`` of the clock it states what it owes.
     ``witnesses`` are the public keys, ``name+id+key``, of those whose cosignatures are taken.
     Keys are in hexadecimal. ``ref_key`` has 16 bytes or more; ``log_key`` and ``receipt_key`` are
     seeds of Ed25519. Without these three the database's own are used, which were made with it.
@@ -230,6 +231,9 @@ class FairnessSettings(BaseModel):
     deployment: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:/_-]{1,100}$")] = "rooms.localhost"
     head_interval: Duration = Field(
         default=timedelta(milliseconds=500), gt=_NOTHING, le=timedelta(seconds=1)
+    )
+    solvency_interval: Duration = Field(
+        default=timedelta(hours=1), ge=timedelta(seconds=1), le=timedelta(hours=1)
     )
     witnesses: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     ref_key: Annotated[SecretStr, Field(min_length=32)] | None = None
