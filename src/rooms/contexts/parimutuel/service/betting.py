@@ -15,7 +15,7 @@ from rooms.contexts.parimutuel.service.placing import (
     Placing,
 )
 from rooms.contexts.parimutuel.service.receipts import Receipts
-from rooms.contexts.parimutuel.settlement_storage import POOL_SHARDS, pool_shard
+from rooms.contexts.parimutuel.settlement_storage import pool_shard
 from rooms.contexts.referral.api import Referral
 from rooms.kernel.ids import AccountId
 from rooms.kernel.money import SOL
@@ -24,6 +24,9 @@ from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Deadlock
 from rooms.platform.lanes import Lanes
 
+# Two batches under way keep the database busy while this process works on a third; with more the
+# batches become smaller, and each costs as much as some thirty of its bets.
+AT_ONCE: Final = 2
 # How many bets that wait for somebody's lock may each keep a connection.
 PATIENT: Final = 3
 TRIES: Final = 4
@@ -51,8 +54,8 @@ class Betting:
     _pools: dict[int, AccountId] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._swift = Lanes("bets", self._place_lean, POOL_SHARDS)
-        self._looked_at = Lanes("bets looked at", self._look_and_place, POOL_SHARDS)
+        self._swift = Lanes("bets", self._place_lean, AT_ONCE)
+        self._looked_at = Lanes("bets looked at", self._look_and_place, AT_ONCE)
         self._patient = Lanes("waiting bets", self._wait_and_place, PATIENT)
 
     async def place_bet(self, command: PlaceBet) -> Answered[BetReceipt]:
