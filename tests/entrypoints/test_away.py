@@ -50,9 +50,19 @@ async def test_reads_say_that_the_house_cannot_look(apart: Apart) -> None:
     assert (await web.get("/v1/wallet", token)).status_code == 200
 
 
-async def test_a_command_says_that_it_is_not_known_whether_it_took_effect(apart: Apart) -> None:
+async def test_a_command_of_someone_who_cannot_be_looked_up_has_done_nothing(apart: Apart) -> None:
     web, token = apart.web, await apart.web.token()
     apart.wire.cut()
+    for path, body in (("/v1/rooms", NEW_ROOM), ("/v1/admin/keno/games/g/status", {"reason": "r"})):
+        answer = await web.post(path, body, token)
+        problem = is_problem(answer, 503, "E-BUSY")
+        assert "moved nothing" in problem["money"]
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_a_command_says_that_it_is_not_known_whether_it_took_effect(apart: Apart) -> None:
+    web, token = apart.web, await apart.web.token()
+    apart.wire.commits_until_cut = 1
     answer = await web.post("/v1/rooms", NEW_ROOM, token)
     problem = is_problem(answer, 503, "E-UNKNOWN")
     assert problem["title"] == "Unknown, checking"

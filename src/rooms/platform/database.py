@@ -50,8 +50,14 @@ Unavailable: Final = (
     asyncpg.InternalClientError,
 )
 
+
+class NotBegunError(OSError):
+    """The server was away when it was asked who commands: nothing of the command was begun."""
+
+
 # What can only be raised before a commit: the transaction has done nothing, for certain.
 NotDone: Final = (
+    NotBegunError,
     ConnectionRefusedError,
     asyncpg.CannotConnectNowError,
     asyncpg.InsufficientResourcesError,

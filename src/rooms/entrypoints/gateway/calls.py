@@ -19,6 +19,7 @@ from rooms.entrypoints.gateway.messages import AmountAsked, Part
 from rooms.kernel.ids import LARGEST_ID, PlayerId, RoomId, TicketId
 from rooms.kernel.money import SOL, Asset, Money
 from rooms.kernel.refusal import Refusal
+from rooms.platform.database import NotBegunError, Unavailable
 
 Call = Request[Any, Any, State]
 Wanted = TypeVar("Wanted")
@@ -61,7 +62,10 @@ async def bearer(gateway: Gateway, authorization: str) -> PlayerId:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Refusal("E-AUTH")
-    player = await gateway.identity.player_of(token.strip())
+    try:
+        player = await gateway.identity.player_of(token.strip())
+    except Unavailable as away:
+        raise NotBegunError(repr(away)) from away
     if player is None:
         raise Refusal("E-AUTH")
     return player
@@ -169,7 +173,10 @@ async def staff_of(request: Call) -> Administrator:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Refusal("E-STAFF", why="no token was sent")
-    return await gateway_of(request).identity.administrator_of(token.strip())
+    try:
+        return await gateway_of(request).identity.administrator_of(token.strip())
+    except Unavailable as away:
+        raise NotBegunError(repr(away)) from away
 
 
 def read_lamports(text: str, code: str) -> int:
