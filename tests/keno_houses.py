@@ -200,10 +200,15 @@ def wire_keno_house(
 
 
 def keno_over(
-    house: House, *, rules: Rules = RULES, holder: str = "test", **changes: Any
+    house: House,
+    *,
+    rules: Rules = RULES,
+    holder: str = "test",
+    seeds: HandSeeds | None = None,
+    **changes: Any,
 ) -> KenoHouse:
-    """Wire keno for a house that has none."""
-    seeds, beacons = HandSeeds(RoundStorage()), HandBeacons()
+    """Wire keno for a house that has none; houses that share their games share their seeds."""
+    seeds, beacons = seeds or HandSeeds(RoundStorage()), HandBeacons()
     fairness = Fairness(house.log, seeds, beacons, solvency_of(house))
     near = Neighbours(house.identity, house.ledger, fairness, house.referral)
     clockwork = replace(Clockwork(holder=holder, shards=1, grace=timedelta(hours=1)), **changes)

@@ -15,6 +15,7 @@ EACH = {
     "twins": 600,
     "withdrawal": 500,
     "holds": 300,
+    "keno lock": 200,
 }
 MIXED = 300
 

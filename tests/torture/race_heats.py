@@ -14,6 +14,7 @@ from rooms.kernel.time import Instant
 from rooms.platform.clock import SystemClock
 from rooms.proof.pool import Side
 from tests.houses import ONE, TARGET, House, a_key
+from tests.torture.race_keno import keno_lock
 from tests.torture.race_track import Attempt, Outcome, Track, bet
 
 SETTLERS: Final = 64
@@ -345,4 +346,5 @@ HEATS: Final[Mapping[str, Callable[[Track], Awaitable[None]]]] = {
     "twins": same_key,
     "withdrawal": withdrawal,
     "holds": holds,
+    "keno lock": keno_lock,
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,6 +19,7 @@ from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn
 from rooms.proof.pool import Side
 from tests.houses import ONE, TOUCH_SOL, House, Person, wire
+from tests.keno_houses import KenoHouse, keno_over
 
 HOUSES: Final = 4
 CONNECTIONS: Final = 8
@@ -62,12 +63,18 @@ class Track:
     heat: str = "before"
     players: Sequence[Person] = ()
     staff: Sequence[Administrator] = ()
+    kenos: Mapping[int, KenoHouse] = field(default_factory=dict)
+    turning: asyncio.Lock = field(default_factory=asyncio.Lock)
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     def of(self, heat: str, dice: Random) -> "Track":
         """The same track for one heat, with dice of its own; what it finds is shared."""
         return replace(self, heat=heat, dice=dice)
+
+    def keno(self, house: House) -> KenoHouse:
+        """The keno of one of the houses."""
+        return self.kenos[id(house)]
 
     @property
     def attempts(self) -> int:
@@ -157,6 +164,7 @@ class Track:
     async def books(self) -> None:
         """Re-sum everything."""
         try:
+            await self.keno(self.house).books_are_right()
             await self.house.books_are_right()
         except AssertionError as error:
             self.expect(False, f"the books: {error}")
@@ -184,6 +192,11 @@ async def open_track(dsn: Dsn, dice: Random) -> AsyncIterator[Track]:
             await database.open()
             stack.push_async_callback(database.close)
         track = Track([wire(each, owner, limits=PATIENT) for each in databases], dice)
+        seeds = keno_over(track.houses[0]).seeds
+        track.kenos = {
+            id(each): keno_over(each, holder=f"house {number}", seeds=seeds)
+            for number, each in enumerate(track.houses)
+        }
         house = track.houses[0]
         first = await house.player(RICH)
         more = [house.player(RICH, referrer=first) for _ in range(PLAYERS - 1)]

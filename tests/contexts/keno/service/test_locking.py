@@ -107,6 +107,31 @@ async def test_a_stale_leader_writes_nothing(keno: KenoHouse) -> None:
         assert await tx.value("SELECT locked_to FROM keno.games") == 0
 
 
+async def test_a_stale_leader_neither_draws_nor_pays(keno: KenoHouse) -> None:
+    await keno.open_game()
+    await keno.buy(await keno.player())
+    other = wire_keno_house(keno.database, keno.house.owner, holder="other")
+    other.seeds.chains = keno.seeds.chains
+    await keno.clock.lead()
+    await keno.let_pass(milliseconds=10_000)
+    await keno.clock.lock()
+    async with keno.house.owner.transaction() as tx:
+        await tx.execute("UPDATE platform.leases SET until = '-infinity'")
+    await other.clock.lead()
+
+    with pytest.raises(LeadershipLost):
+        await keno.clock.draw()
+    assert (await keno.round(1)).status == "LOCKED"
+    await other.clock.draw()
+    with pytest.raises(LeadershipLost):
+        await keno.clock.pay()
+    assert (await keno.round(1)).status == "DRAWN"
+
+    await other.clock.pay()
+    assert (await keno.round(1)).status == "SETTLED"
+    await keno.books_are_right()
+
+
 async def test_who_does_not_lead_does_nothing(keno: KenoHouse) -> None:
     await keno.open_game()
     await keno.clock.lead()
