@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rooms.proof.verifypage import verify_page
 from tests.proof.room_files import lines_of, sealed, written
 
 RUN = [sys.executable, "-c", "from rooms.cli.verify import app; app()"]
@@ -39,6 +40,12 @@ def test_pools_are_answered_line_by_line_as_the_vectors_say(options: tuple[str, 
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     expected = [{k: v for k, v in vector.items() if k not in ASKED} for vector in VECTORS]
     assert answers == expected
+
+
+def test_the_page_that_checks_is_written_whole() -> None:
+    done = run("page", said="")
+
+    assert (done.returncode, done.stdout) == (0, verify_page().decode())
 
 
 def test_nothing_of_the_house_is_loaded_to_verify() -> None:

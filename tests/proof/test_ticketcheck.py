@@ -27,6 +27,8 @@ from tests.proof.keno_files import (
 from tests.proof.test_roundcheck import places, wrong
 
 GAME = Game()
+BOUND = GAME.ticket().binding
+assert BOUND is not None
 
 
 def void_ticket(**changes: Any) -> TicketProof:
@@ -174,3 +176,43 @@ def test_a_field_that_is_changed_is_found(path: tuple[Any, ...]) -> None:
     within[path[-1]] = old + 1 if isinstance(old, int) else f"{old}0" if old else "x"
 
     assert is_noticed(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        (
+            {"binding": replace(BOUND, accepted=replace(BOUND.accepted, note="no note"))},
+            "(f) binding",
+        ),
+        ({"binding": replace(BOUND, accepted=replace(BOUND.accepted, entry="{}"))}, "(f) binding"),
+        ({"round": replace(GAME.round(FIRST + 7), game="k\xe9no")}, "(f) binding"),
+    ],
+)
+def test_a_forged_part_that_cannot_be_read_is_named_as_well(
+    changes: dict[str, Any], step: str
+) -> None:
+    report = verify_ticket(replace(GAME.ticket(), **changes), with_key())
+
+    assert report.verdict == "mismatch"
+    assert step in wrong(report)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("draw", [2**53, 1]), ("game", "\ud800"), ("draw", [0, 1]), ("draw", [1, 1])],
+)
+def test_numbers_and_names_that_no_game_has_are_malformed(name: str, value: object) -> None:
+    file = ticket_json(GAME.ticket())
+
+    with pytest.raises(Malformed):
+        parse_ticket(read_object(json.dumps({**file, "round": {**file["round"], name: value}})))
+
+
+def test_a_record_with_numbers_that_canonical_json_has_not_is_named() -> None:
+    chain = GAME.leaf("chain")
+    huge = replace(chain, entry=chain.entry.replace('"length":400', f'"length":{2**60}'))
+
+    proof = replace(GAME.ticket(), round=GAME.round(FIRST + 7, chain=huge))
+
+    assert "(b) chain" in wrong(verify_ticket(proof, with_key()))

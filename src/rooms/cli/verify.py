@@ -18,6 +18,7 @@ from rooms.proof.draw import draw as draw_numbers
 from rooms.proof.evidence import verify_room
 from rooms.proof.fields import Fields, Malformed, amount, octets, read_object, tables, text, whole
 from rooms.proof.pool import Settlement, Side, Stake, Terms, settle
+from rooms.proof.verifypage import verify_page
 
 BEACON: Final = re.compile(r"[0-9a-f]{64}")
 LINES_PER_PROGRESS: Final = 100_000
@@ -43,6 +44,14 @@ def pool(*, as_json: Json = False, data: Data = ".rooms") -> None:
             refuse(f"line {number}: {problem}.", "write each line as docs/spec/pool.md shows.")
         sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
     sys.stdout.flush()
+
+
+@app.command()
+def page(*, as_json: Json = False, data: Data = ".rooms") -> None:
+    """Write the page that checks rounds, tickets and days in a browser: > verify.html."""
+    del as_json, data  # the answer is the page either way, and no house is asked
+    sys.stdout.buffer.write(verify_page())
+    sys.stdout.buffer.flush()
 
 
 @app.command()

@@ -15,6 +15,7 @@ LAST_YEAR: Final = 3000
 LONGEST_MILLIS: Final = 366 * 24 * 3600 * 1000
 Fields = Mapping[str, Any]
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
+_HALVES: Final = re.compile("[\ud800-\udfff]")
 T = TypeVar("T")
 
 
@@ -41,9 +42,11 @@ def read_object(line: str | bytes) -> dict[str, Any]:
 
 
 def text(fields: Fields, name: str) -> str:
-    """Read a string."""
+    """Read a string of Unicode: JSON can write halves of characters, which have no bytes."""
     value = fields.get(name)
-    return value if isinstance(value, str) else _wrong(name, "a string")
+    if not isinstance(value, str) or _HALVES.search(value):
+        return _wrong(name, "a string")
+    return value
 
 
 def flag(fields: Fields, name: str) -> bool:

@@ -77,8 +77,14 @@ class Signers:
         return note.checkpoint.origin == self.keys.origin and is_signed_by(note, self.keys.head)
 
     def witnessed(self, note: str) -> int | None:
-        """Give the first Unix second at which a known witness cosigned a head."""
-        read = parse_note(note)
+        """Give the first Unix second at which a known witness cosigned a head.
+
+        None also for what is no head: that is noted where the head is checked.
+        """
+        try:
+            read = parse_note(note)
+        except Malformed:
+            return None
         times = [
             time
             for witness in (self.keys.witnesses if self.keys else ())
@@ -165,10 +171,18 @@ def read_record(entry: str, kind: str, names: set[str]) -> Record:
     require_names(value, names | _OF_EVERY_RECORD)
     if text(value, "kind") != kind or whole(value, "v") != VERSION:
         raise Malformed(f"the entry is no {kind} of version {VERSION}")
-    if rfc8785.dumps(value) != entry.encode():
+    if _canonical(value) != entry.encode():
         raise Malformed(f"the entry of the {kind} is not canonical JSON")
     fields = {name: value[name] for name in names}
     return Record(kind, instant(value, "at"), fields)
+
+
+def _canonical(value: Fields) -> bytes | None:
+    """Write canonical JSON; None for what has none, such as numbers beyond 2**53."""
+    try:
+        return rfc8785.dumps(value)
+    except ValueError:
+        return None
 
 
 def check_leaf(

@@ -183,13 +183,15 @@ def seed(value: Fields, name: str) -> bytes:
 
 
 def numbers(value: Fields, name: str) -> tuple[int, ...]:
-    """Read a list of numbers, each once."""
+    """Read a list of numbers from 1 to ``MOST_NUMBERS``, each once."""
     found = value.get(name)
     if not isinstance(found, list) or not 1 <= len(found) <= MOST_NUMBERS:
         raise Malformed(f'"{name}" is not a list of numbers')
     read = tuple(found)
-    if set(map(type, read)) != {int} or len(set(read)) < len(read) or min(read) < 1:
+    if set(map(type, read)) != {int} or len(set(read)) < len(read):
         raise Malformed(f'"{name}" is not a list of numbers, each once')
+    if not 1 <= min(read) <= max(read) <= MOST_NUMBERS:
+        raise Malformed(f'"{name}" is not a list of numbers from 1 to {MOST_NUMBERS}')
     return read
 
 

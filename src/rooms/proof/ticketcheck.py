@@ -75,7 +75,8 @@ def _missing(proof: TicketProof) -> Iterator[str]:
 
 def _entry(proof: TicketProof) -> bytes | None:
     """Write the ticket as the log has it; None for what cannot be a ticket."""
-    if max(proof.picks) > MOST_PICKS or proof.stake >= 1 << 64:
+    words = (proof.stake, proof.round.number)
+    if max(proof.picks) > MOST_PICKS or max(words) >= 1 << 64 or not proof.round.game.isascii():
         return None
     return ticket_entry(
         proof.ref,

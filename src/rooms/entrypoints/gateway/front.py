@@ -18,14 +18,13 @@ from rooms.platform.metrics import REQUEST_SECONDS, REQUESTS
 from rooms.platform.telemetry import Noted
 from rooms.platform.tracing import span
 
-ALWAYS: Final = (
+# A page's own file may say otherwise, of its policy or of how long it is kept.
+USUAL: Final = (
     (b"content-security-policy", b"default-src 'self'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
 )
-# A page's own files may say otherwise.
-UNLESS_SAID: Final = (b"cache-control", b"no-store")
-OURS: Final = frozenset(name for name, _ in ALWAYS)
 # Who reads the first of two and who reads the last would see two different requests.
 ONCE: Final = frozenset({b"authorization", b"idempotency-key"})
 # Under this name the web server may leave in the scope how to send an answer as a whole: by its
@@ -76,7 +75,7 @@ class Front:
             refused = self._refused(bet.address, bet.headers.items())
             answer = refused.whole() if refused is not None else await self.bets.answer(bet)
             _note(traced, "POST", TEMPLATE, answer.status, begun)
-        own = (*answer.headers, UNLESS_SAID, *ALWAYS, (b"x-request-id", note.id.encode()))
+        own = (*answer.headers, *USUAL, (b"x-request-id", note.id.encode()))
         return Whole(answer.status, own, answer.body)
 
     def _refused(
@@ -151,7 +150,7 @@ def _counters(
 
 
 def _headed(message: HTTPResponseStartEvent, request: str) -> list[tuple[bytes, bytes]]:
-    headers = [header for header in message["headers"] if header[0].lower() not in OURS]
-    if all(name.lower() != UNLESS_SAID[0] for name, _ in headers):
-        headers.append(UNLESS_SAID)
-    return [*headers, *ALWAYS, (b"x-request-id", request.encode())]
+    headers = list(message["headers"])
+    said = {name.lower() for name, _ in headers}
+    usual = [header for header in USUAL if header[0] not in said]
+    return [*headers, *usual, (b"x-request-id", request.encode())]

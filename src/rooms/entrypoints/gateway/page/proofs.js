@@ -10,12 +10,12 @@ export function proofAddress(game, round) {
 
 /** Make a link that opens the verifier with a round's proof; where none comes, it says why. */
 export function proofLink(game, round) {
-  const link = el("a", { class: "verify", href: `/verify#round=${round}`, target: "_blank", rel: "noopener", "aria-label": `Verify round ${round}` }, "Verify");
+  const link = el("a", { class: "verify", href: "/verify", target: "_blank", rel: "noopener", "aria-label": `Verify round ${round}` }, "Verify");
   link.addEventListener("click", async (event) => {
     event.preventDefault();
     try {
       const proof = JSON.stringify(await get(proofAddress(game, round)));
-      window.open(`/verify#${encode(proof)}`, "_blank", "noopener");
+      window.open(`/verify#proof=${encode(proof)}`, "_blank", "noopener");
     } catch (problem) {
       link.replaceChildren(problem.code === "E-PROOF-WAITS" ? "Proof in a moment" : "Try again");
     }

@@ -1,0 +1,104 @@
+// The checker's own thread: takes a file, says how far it is, and what was found.
+
+import { Day, textOf } from "./day.js";
+import { Malformed, readObject } from "./fields.js";
+import { parseKeys } from "./merkle.js";
+import { Signers } from "./records.js";
+import { parseRound, verifyRound } from "./round.js";
+import { parseTicket, verifyTicket } from "./ticket.js";
+
+const LARGEST_PROOF = 4_000_000;
+const SLICE = 1 << 20;
+const ROUNDS_PER_PROGRESS = 500;
+
+/**
+ * Check a file (a Blob): {kind, verdict, steps, unchecked, facts}, or {kind: "keys", keys}.
+ * `keys` is what such an answer gave, or null. Malformed, with a sentence, for anything else.
+ */
+export async function check(file, keys, progress) {
+  const signers = new Signers(keys && parseKeys(readObject(keys)));
+  const first = await beginning(file);
+  if (first && "date" in first) return await checkDay(file, signers, progress);
+  if (first && "terms" in first) {
+    throw new Malformed("it is a room's file, and this page knows keno: use `rooms verify room`");
+  }
+  if (file.size > LARGEST_PROOF) throw new Malformed("it is too large for one round or ticket");
+  const content = textOf(new Uint8Array(await file.arrayBuffer()));
+  return checkObject(content, readObject(content), signers);
+}
+
+/** The first line as an object; null where it is none, as in a proof that was written wide. */
+async function beginning(file) {
+  const start = new Uint8Array(await file.slice(0, SLICE).arrayBuffer());
+  const end = start.indexOf(10);
+  try {
+    return readObject(textOf(end < 0 ? start : start.subarray(0, end)));
+  } catch (problem) {
+    if (!(problem instanceof Malformed)) throw problem;
+    return null;
+  }
+}
+
+function checkObject(content, value, signers) {
+  if ("receipt_public_key" in value) {
+    parseKeys(value);
+    return { kind: "keys", keys: content, origin: value.origin };
+  }
+  if ("binding" in value) {
+    const proof = parseTicket(value);
+    const { picks, stake, prize, refund, ref, round } = proof;
+    const facts = { ...roundFacts(round), ref, picks, stake, prize, refund };
+    return { kind: "ticket", ...verifyTicket(proof, signers), facts };
+  }
+  if ("chain" in value) {
+    const proof = parseRound(value);
+    return { kind: "round", ...verifyRound(proof, signers), facts: roundFacts(proof) };
+  }
+  throw new Malformed("it is neither a round's proof, nor a ticket's, a day's file or the house's keys");
+}
+
+function roundFacts({ game, number, commit, seed, beacon, draw }) {
+  return { game, number, commit, seed, beacon: beacon?.round ?? null, draw };
+}
+
+async function checkDay(file, signers, progress) {
+  const day = new Day(signers);
+  for await (const line of lines(file)) {
+    day.line(line);
+    if (day.taken % BigInt(ROUNDS_PER_PROGRESS) === 0n) progress(day.taken, day.head.rounds);
+  }
+  const report = day.report();
+  const { game, date, rounds } = day.head;
+  return { kind: "day", ...report, facts: { game, date, rounds } };
+}
+
+/** The lines of a file as bytes with their ends; a slice is in memory at a time. */
+async function* lines(file) {
+  let rest = new Uint8Array();
+  for (let from = 0; from < file.size; from += SLICE) {
+    const more = new Uint8Array(await file.slice(from, from + SLICE).arrayBuffer());
+    const all = new Uint8Array(rest.length + more.length);
+    all.set(rest);
+    all.set(more, rest.length);
+    let start = 0;
+    for (let end = all.indexOf(10, start); end >= 0; end = all.indexOf(10, start)) {
+      yield all.subarray(start, end + 1);
+      start = end + 1;
+    }
+    rest = all.subarray(start);
+  }
+  if (rest.length) yield rest;
+}
+
+/** Answer the page: what it sends is {file, keys}. */
+export function serve(scope) {
+  scope.onmessage = async ({ data: { file, keys } }) => {
+    try {
+      const found = await check(file, keys, (done, of) => scope.postMessage({ done, of }));
+      scope.postMessage({ found });
+    } catch (problem) {
+      if (!(problem instanceof Malformed)) throw problem;
+      scope.postMessage({ refused: problem.message });
+    }
+  };
+}
