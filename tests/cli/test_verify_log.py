@@ -59,7 +59,7 @@ async def test_a_log_is_verified_each_time_it_has_grown(
     assert (first[0], first[1]["verdict"]) == (0, "verified")
     assert (second[0], second[1]["verdict"]) == (0, "verified")
     assert {step["name"] for step in second[1]["steps"]} == {
-        *("head", "origin", "consistency", "entries", "signature"),
+        *("head", "origin", "consistency", "entries", "chains", "signature"),
     }
     assert json.loads(state.read_text())["size"] == 1_200
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rooms.proof.audit import Seen, audit_log, parse_seen, seen_json
+from rooms.proof.chain import terms_json
 from rooms.proof.checkpoint import (
     LOG_KEY,
     WITNESS_KEY,
@@ -22,6 +23,7 @@ from rooms.proof.findings import Report
 from rooms.proof.records import accepted_entry, entry_of
 from rooms.proof.signature import Signer
 from tests.proof import hand_merkle
+from tests.proof.test_logchains import before, terms
 
 SIGNER, WITNESS = Signer(b"\1" * 32), Signer(b"\2" * 32)
 KEY = NoteKey("rooms.example/log", LOG_KEY, SIGNER.public)
@@ -230,3 +232,27 @@ def test_a_head_signed_by_nobody_known_is_a_mismatch() -> None:
 def test_a_state_of_another_form_is_malformed(change: dict[str, object]) -> None:
     with pytest.raises(Malformed):
         parse_seen({**seen_json(seen_at(7)), **change})
+
+
+def test_two_chains_that_cover_one_round_are_named_also_between_two_audits() -> None:
+    log = HandLog(30)
+    log.texts[5] = entry_of("keno.chain", before(1), terms_json(terms(1, 1)))
+    seen, log.size = seen_of(log, 20), 30
+    for number, first_round, found in ((2, 21, set()), (2, 1, {"chains"}), (1, 1, {"chains"})):
+        log.texts[25] = entry_of("keno.chain", before(1), terms_json(terms(number, first_round)))
+
+        assert wrong(audited(log, seen)) == found
+
+
+def seen_of(log: HandLog, size: int) -> Seen:
+    log.size = size
+    _, now = audit_log(log, None, [KEY])
+    assert now is not None
+    return parse_seen(json.loads(json.dumps(seen_json(now))))
+
+
+def test_a_statement_of_what_is_owed_that_is_none_is_named() -> None:
+    log = HandLog(9)
+    log.texts[8] = entry_of("solvency", AT, {"asset": "SOL", "liabilities": "-1"})
+
+    assert wrong(audited(log, seen_at(7))) == {"entries"}

@@ -6,14 +6,18 @@ comes back, or when they compare their heads.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import rfc8785
 
+from rooms.kernel.time import Instant
+from rooms.proof import solvency
 from rooms.proof.checkpoint import LOG_KEY, Note, NoteKey, cosigned_at, is_signed_by, parse_note
-from rooms.proof.fields import Fields, Malformed, instant, read_object, text, whole
+from rooms.proof.fields import Fields, Malformed, instant, read_object, table, text, whole
 from rooms.proof.findings import Findings, Report
+from rooms.proof.logchains import LogChains, parse_chains
 from rooms.proof.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, is_consistent, leaf_hash
 
 RULES: Final = {
@@ -21,6 +25,7 @@ RULES: Final = {
     "origin": "it is of the log that was seen before",
     "consistency": "the log has only grown since the head that was seen before",
     "entries": "every new entry is a canonical record, and together they give the head's root",
+    "chains": "no round of a game is covered by two of its chains, and each ended as it began",
 }
 SIGNATURE: Final = {"signature": "the head is signed by the log's key"}
 NO_KEY: Final = "the signer: no --key was given"
@@ -31,13 +36,17 @@ FIRST_TIME: Final = "that the log has only grown: it was seen for the first time
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The head that was seen last. ``peaks`` are the roots of its complete subtrees."""
+    """The head that was seen last, and the chains of games in its entries.
+
+    ``peaks`` are the roots of the head's complete subtrees.
+    """
 
     origin: str
     size: int
     root: bytes
     peaks: tuple[bytes, ...]
     note: str
+    chains: LogChains = field(default_factory=LogChains)
 
 
 class LogSource(Protocol):
@@ -78,12 +87,14 @@ def audit_log(
         findings.note("signature", "none of the keys given has signed it")
     if not _witnessed(note, keys):
         unchecked.append(NO_WITNESS)
-    tree = _grown(findings, source, seen, note, progress)
+    chains = LogChains() if seen is None else deepcopy(seen.chains)
+    tree = _grown(findings, source, seen, note, progress, chains)
     report = findings.report(tuple(unchecked))
     if report.verdict != "verified" or tree is None:
         return report, None
     told = note.checkpoint
-    return report, Seen(told.origin, told.size, told.root, tuple(tree.peaks), text_of_note)
+    peaks = tuple(tree.peaks)
+    return report, Seen(told.origin, told.size, told.root, peaks, text_of_note, chains)
 
 
 def _witnessed(note: Note, keys: Sequence[NoteKey]) -> bool:
@@ -100,6 +111,7 @@ def _grown(
     seen: Seen | None,
     note: Note,
     progress: Callable[[int, int], None],
+    chains: LogChains,
 ) -> Frontier | None:
     """Check that the log grew out of what was seen, and read what is new."""
     told = note.checkpoint
@@ -121,7 +133,7 @@ def _grown(
             f"before, whose root was {seen.root.hex()}",
         )
     tree = Frontier(seen.size, list(seen.peaks))
-    _read_entries(findings, source, tree, told.size, progress)
+    _read_entries(findings, source, tree, told.size, progress, chains)
     if tree.size == told.size:
         gives = tree.root().hex()
         findings.expect("entries", "the root of all entries", says=told.root.hex(), gives=gives)
@@ -134,6 +146,7 @@ def _read_entries(
     tree: Frontier,
     size: int,
     progress: Callable[[int, int], None],
+    chains: LogChains,
 ) -> None:
     while tree.size < size:
         try:
@@ -145,30 +158,38 @@ def _read_entries(
             findings.note("entries", f"entry {tree.size} is missing")
             return
         for entry in entries:
-            problem_of = _record_problem(entry)
-            if problem_of is not None:
-                findings.note("entries", f"entry {tree.size}: {problem_of}")
+            _check_entry(findings, tree.size, entry, chains)
             tree.append(leaf_hash(entry.encode()))
         progress(tree.size, size)
 
 
-def _record_problem(entry: str) -> str | None:
-    """Say what is wrong with an entry, if it is no record."""
+def _check_entry(findings: Findings, index: int, entry: str, chains: LogChains) -> None:
+    """Name what is wrong with an entry: as a record, or as one of a game's chains."""
+    rule = "entries"
     try:
-        record = read_object(entry)
-        kind = text(record, "kind")
-        instant(record, "at")
-        if whole(record, "v") != 1:
-            raise Malformed("its version is not 1")
-        if kind == "accepted":
-            _check_accepted(record)
+        kind, at, record = _read_record(entry)
+        rule = "chains"
+        chains.take(kind, record, at)
     except Malformed as problem:
-        return str(problem)
+        findings.note(rule, f"entry {index}: {problem}")
+
+
+def _read_record(entry: str) -> tuple[str, Instant, Fields]:
+    record = read_object(entry)
+    kind, at = text(record, "kind"), instant(record, "at")
+    if whole(record, "v") != 1:
+        raise Malformed("its version is not 1")
+    if kind == "accepted":
+        _check_accepted(record)
+    elif kind == solvency.KIND:
+        solvency.parse_statement(record, at)
     try:
         canonical = rfc8785.dumps(record).decode()
-    except rfc8785.CanonicalizationError:
-        return "it has no canonical JSON form"
-    return None if canonical == entry else "it is not canonical JSON"
+    except rfc8785.CanonicalizationError as error:
+        raise Malformed("it has no canonical JSON form") from error
+    if canonical != entry:
+        raise Malformed("it is not canonical JSON")
+    return kind, at, record
 
 
 def _check_accepted(record: Fields) -> None:
@@ -190,6 +211,7 @@ def seen_json(seen: Seen) -> dict[str, Any]:
         "root": seen.root.hex(),
         "peaks": [peak.hex() for peak in seen.peaks],
         "checkpoint": seen.note,
+        "chains": seen.chains.json(),
     }
 
 
@@ -204,6 +226,7 @@ def parse_seen(value: Fields) -> Seen:
         root=parse_hash(value.get("root")),
         peaks=tuple(parse_hash(each) for each in peaks),
         note=text(value, "checkpoint"),
+        chains=parse_chains(table(value, "chains")),
     )
 
 

@@ -152,7 +152,10 @@ class Log(Recorder, Protocol):
         ...
 
     async def leaf_at(self, index: int) -> LeafProof:
-        """Prove a leaf under the first head that covers it. Refuses E-LOG-RANGE."""
+        """Prove a leaf under the first head with a cosignature that covers it.
+
+        Under the first of all where none has one yet. Refuses E-LOG-RANGE.
+        """
         ...
 
     async def keys(self) -> PublicKeys:

@@ -37,6 +37,17 @@ class LogQueries:
         """Give the first head that covers a leaf."""
         return _head(await tx.row(f"{HEAD} WHERE size > $1 ORDER BY size LIMIT 1", leaf))
 
+    async def head_shown(self, tx: Tx, leaf: int) -> Head | None:
+        """Give the first cosigned head that covers a leaf, or the first of all that do."""
+        return _head(
+            await tx.row(
+                f"""{HEAD} WHERE size = coalesce(
+                    (SELECT min(size) FROM fairness.cosignatures WHERE size > $1),
+                    (SELECT min(size) FROM fairness.heads WHERE size > $1))""",
+                leaf,
+            )
+        )
+
     async def entries(self, tx: Tx, start: int, most: int) -> list[str]:
         rows = await tx.fetch(
             "SELECT entry FROM fairness.leaves WHERE index >= $1 AND index < $1 + $2 "

@@ -202,3 +202,25 @@ async def test_the_public_keys_are_those_that_sign(log: TestLog) -> None:
     assert base64.b64decode(encoded) == b"\x01" + KEYS.head_signer.public
     assert keys.receipts == KEYS.receipt_signer.public
     assert keys.witnesses == (WITNESS_NAME,)
+
+
+async def test_a_leaf_is_proved_under_the_first_head_that_a_witness_cosigned(log: TestLog) -> None:
+    await grown(log, 3, 5, 8, 9)
+    async with log.database.snapshot() as tx:
+        heads = await tx.fetch("SELECT size, checkpoint FROM fairness.heads ORDER BY size")
+    notes = {row["size"]: row["checkpoint"] for row in heads}
+
+    async def proved(index: int) -> int:
+        return parse_note((await log.face.leaf_at(index)).note).checkpoint.size
+
+    assert [await proved(index) for index in (0, 4, 8)] == [3, 5, 9]
+    for size in (9, 8):
+        head = parse_note(notes[size]).checkpoint
+        line = cosign(head, WITNESS_NAME, WITNESS, 1_763_650_000)
+        await log.face.cosign(with_signatures(notes[size], [line.text()]))
+
+    assert [await proved(index) for index in (0, 4, 8)] == [8, 8, 9]
+    leaf = await log.face.leaf_at(4)
+    told = parse_note(leaf.note).checkpoint
+    assert is_included(leaf_hash(leaf.entry.encode()), 4, told.size, leaf.path, told.root)
+    assert len(parse_note(leaf.note).signatures) == 2

@@ -105,12 +105,12 @@ class LogService(Recording):
             return await self._proof(tx, same[0]) if same else None
 
     async def leaf_at(self, index: int) -> LeafProof:
-        """Prove a leaf under the first head that covers it."""
+        """Prove a leaf under the first cosigned head that covers it, or the first of all."""
         async with self.database.snapshot() as tx:
             return await self._proof(tx, index)
 
     async def _proof(self, tx: Tx, index: int) -> LeafProof:
-        head = await self.queries.head_over(tx, index)
+        head = await self.queries.head_shown(tx, index)
         if head is None or index < 0:
             raise Refusal("E-LOG-RANGE", size=(await self._head(tx)).size)
         (entry,) = await self.queries.entries(tx, index, 1)

@@ -171,7 +171,8 @@ class Sequencing:
     def _leaves(self, taken: Taken, at: Instant) -> list[Leaf]:
         leaves = [
             leaf_of(entry_of(record.kind, record.at, fields), [record.id])
-            for record, fields in taken.records
+            # Who saw another's record has a later number, though maybe an older transaction.
+            for record, fields in sorted(taken.records, key=lambda each: each[0].id)
         ]
         if taken.batches:
             entry = accepted_entry(at, len(taken.hashes), root_of(taken.hashes))
