@@ -71,6 +71,8 @@ def _tell(at: Addresses, *, as_json: bool) -> None:
 def _banner(console: Console, at: Addresses) -> None:
     rows = [
         ("Rooms", at.page),
+        ("Keno", at.keno),
+        ("Check a draw", at.verify),
         ("API", at.api),
         ("API reference", at.api_docs),
         ("Play feeds", at.sandbox),

@@ -46,6 +46,8 @@ class Addresses:
     """Where the running house answers."""
 
     page: str
+    keno: str
+    verify: str
     api: str
     api_docs: str
     sandbox: str
@@ -150,6 +152,8 @@ def _reachable(host: str) -> str:
 def _addresses(options: UpOptions, base: str, sandbox: str) -> Addresses:
     return Addresses(
         page=f"{base}/",
+        keno=f"{base}/keno",
+        verify=f"{base}/verify",
         api=f"{base}/v1",
         api_docs=f"{base}/api/docs",
         sandbox=f"{sandbox}/feeds",
