@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from benchmarks.figures import Details, Figure, Rate, Target, judge
+from benchmarks.measuring import LongestHold
 from benchmarks.server import Server
 from rooms.cli.output import progress
 from rooms.platform.database import Database
@@ -77,6 +78,11 @@ class Lab:
             slowest = [each["p99_ms"] or 0.0 for each in details]
             figures.append(self.figure(f"{name}/p99", slowest))
         return figures
+
+    def held(self, name: str, holds: Sequence[LongestHold]) -> Figure:
+        """Give how long each run held the event loop; besides, how late a tick was."""
+        late = [{"late_ms": hold.late_ms} for hold in holds]
+        return self.figure(name, [hold.ms for hold in holds], details=late)
 
     async def prepare_reference(self) -> None:
         """Fill the reference's tables, before anything else is in the server."""

@@ -7,7 +7,7 @@ from typing import Final
 from benchmarks.feeds import price_feeds
 from benchmarks.figures import Figure, Target
 from benchmarks.lab import Lab
-from benchmarks.measuring import watching_the_loop
+from benchmarks.measuring import LongestHold, watching_the_loop
 from benchmarks.settings import settings_for
 from benchmarks.stage import OWNER, open_rooms
 from benchmarks.stock import stock_players
@@ -48,7 +48,7 @@ async def measure(lab: Lab) -> list[Figure]:
                 ticks.append(await _tick(house, owner))
     return [
         lab.figure("oracle_tick", [tick.took for tick in ticks]),
-        lab.figure("oracle_tick/held", [tick.held for tick in ticks]),
+        lab.held("oracle_tick/held", [tick.held for tick in ticks]),
         lab.figure("oracle_tick/priced", [tick.priced / len(assets) for tick in ticks]),
     ]
 
@@ -67,7 +67,7 @@ class Tick:
     """How long it took from the start to its commit, the longest hold, and how many it priced."""
 
     took: float
-    held: float
+    held: LongestHold
     priced: int
 
 
@@ -78,7 +78,7 @@ async def _tick(house: House, owner: Database) -> Tick:
         async with running(house, ["oracle"]):
             tick = await until(lambda: _value(owner, AFTER, before), every=0.005)
             took = time.perf_counter() - began
-    return Tick(took * 1000, longest.ms, await _value(owner, SEEN, tick))
+    return Tick(took * 1000, longest, await _value(owner, SEEN, tick))
 
 
 async def _value(owner: Database, statement: str, *values: int) -> int:

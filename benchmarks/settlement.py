@@ -10,7 +10,7 @@ from benchmarks.feeds import Feeds, price_feeds
 from benchmarks.figures import Figure, Target
 from benchmarks.inspection import count_wrong, wrong_books
 from benchmarks.lab import Lab
-from benchmarks.measuring import watching_the_loop
+from benchmarks.measuring import LongestHold, watching_the_loop
 from benchmarks.settings import settings_for
 from benchmarks.stage import OWNER, open_rooms
 from benchmarks.stock import stock_bets, stock_players, tidy
@@ -65,16 +65,16 @@ class Settlements:
 
         async def run() -> None:
             room = await self._decided(count)
-            took, held = await self._pay(room)
+            took, hold = await self._pay(room)
             await self._require_paid(room, count)
             times.append(took)
-            holds.append(held)
+            holds.append(hold)
 
         references = [ref8 for _, ref8 in await self.lab.runs(run)]
         rates = [{"bets_per_second": count * 1000 / took} for took in times]
         return [
             self.lab.figure(f"settlement/{name}", times, references, rates),
-            self.lab.figure(f"settlement/{name}/held", holds),
+            self.lab.held(f"settlement/{name}/held", holds),
         ]
 
     async def _decided(self, count: int) -> RoomId:
@@ -98,8 +98,8 @@ class Settlements:
         async with self.owner.transaction() as tx:
             return bool(await tx.value(statement, subject))
 
-    async def _pay(self, room: RoomId) -> tuple[float, float]:
-        """Give how long the transaction took and how long it held the loop, milliseconds."""
+    async def _pay(self, room: RoomId) -> tuple[float, LongestHold]:
+        """Give how long the transaction took, milliseconds, and how long it held the loop."""
         rooms = self.house.rooms
         assert isinstance(rooms, RoomsService), "the payout without the view of the room after it"
         async with watching_the_loop() as longest:
@@ -107,7 +107,7 @@ class Settlements:
             paid = await rooms.settling.pay(room)
             took = time.perf_counter() - began
         assert paid, "it was decided and not yet paid"
-        return took * 1000, longest.ms
+        return took * 1000, longest
 
     async def _require_paid(self, room: RoomId, count: int) -> None:
         async with self.owner.transaction() as tx:
