@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest_asyncio
 
 from rooms.entrypoints.gateway import pagefiles
-from tests.browser import browsing, opened_tab
+from tests.browser import browsing
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, Route
@@ -30,10 +30,14 @@ async def from_the_folder(route: "Route") -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def blank(chromium: str) -> AsyncIterator["Page"]:
     """A page of this module's tests, empty, from which the page's files can be imported."""
-    async with browsing(chromium) as browser, opened_tab(browser) as page:
+    async with browsing(chromium) as browser, await browser.new_context() as context:
+        page = await context.new_page()
+        failures: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
         await page.route(f"{ORIGIN}/**", from_the_folder)
         await page.goto(ORIGIN)
         yield page
+        assert failures == []
 
 
 async def ask(page: "Page", script: str, code: str, **given: Any) -> Any:

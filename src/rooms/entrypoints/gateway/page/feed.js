@@ -1,7 +1,8 @@
 // The feed: one WebSocket with the topics of a page. What it says moves the page on. Frames of a
 // topic are numbered, so that none is taken twice, and after a break it goes on where it was.
 
-const SILENCE = 40000;
+// The house's heartbeat comes every 15 s.
+const SILENCE = 20000;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15000;
 
@@ -17,6 +18,7 @@ export function feed({ topics, token, take, show, state }) {
   let failures = 0;
   let timer = null;
   let over = false;
+  let stale = false;
 
   function open() {
     clearTimeout(timer);
@@ -41,7 +43,7 @@ export function feed({ topics, token, take, show, state }) {
     heard = Date.now();
     failures = 0;
     const { type, topic, seq } = frame;
-    if (type === "stale") return state("stale");
+    if (type === "stale" || type === "fresh") stale = type === "stale";
     if (type === "snapshot") {
       seen.set(topic, seq);
       show(topic, frame.data);
@@ -50,7 +52,7 @@ export function feed({ topics, token, take, show, state }) {
       seen.set(topic, seq);
       take(frame);
     }
-    state("live");
+    state(stale ? "stale" : "live");
   }
 
   function lost() {
@@ -65,7 +67,8 @@ export function feed({ topics, token, take, show, state }) {
   }
 
   const watching = setInterval(() => socket && Date.now() - heard > SILENCE && lost(), 1000);
-  // A network that is back is tried at once.
+  // Sockets outlive a network that is gone; the browser knows sooner, and when it is back.
+  addEventListener("offline", () => socket && lost());
   addEventListener("online", () => !over && socket === null && open());
 
   open();

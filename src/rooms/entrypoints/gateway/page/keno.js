@@ -7,7 +7,7 @@ import { heat, lastDraws } from "./draws.js";
 import { follow } from "./kenofeed.js";
 import { orders } from "./orders.js";
 import { paytable } from "./paytable.js";
-import { command, currentPlayer, get, hasPlayMoney, onNews, onPlayer, signUp, tellTabs } from "./player.js";
+import { command, currentPlayer, freshKey, get, hasPlayMoney, onNews, onPlayer, signUp, tellTabs } from "./player.js";
 import { proofLink } from "./proofs.js";
 import { isTold, shown } from "./reveal.js";
 import { locksAt, opensAt, phase, reachable } from "./schedule.js";
@@ -33,9 +33,11 @@ let parts = null;
 let spots = null;
 let asOf = null;
 
+const tickets = `/v1/keno/games/${encodeURIComponent(name)}/tickets`;
 const purchases = orders({
-  bought(tickets) {
-    tickets.forEach((each) => takeTicket(table, each));
+  kept: `rooms.orders ${name}`,
+  accepted(answer) {
+    answer.tickets.forEach((each) => takeTicket(table, each));
     live.own();
     tellTabs();
     turn();
@@ -47,13 +49,13 @@ function buy() {
   const { terms } = table.game;
   const first = reachable(terms, serverNow());
   const stake = { amount: String(ticket.stake), asset: table.game.asset };
-  purchases.place(name, { picks: [...ticket.picks], stake, rounds: ticket.rounds, round: first });
+  purchases.place(tickets, { picks: [...ticket.picks], stake, rounds: ticket.rounds, round: first });
 }
 
 /** Sell what was refused because its round had locked for the round that is open now. */
 function playNext(order) {
   purchases.close(order);
-  purchases.place(name, { ...order.body, round: reachable(table.game.terms, serverNow()) });
+  purchases.place(tickets, { ...order.body, round: reachable(table.game.terms, serverNow()) });
 }
 
 async function join() {
@@ -64,10 +66,10 @@ async function join() {
   }
 }
 
-async function giveBack(tickets) {
-  for (const each of tickets) {
+async function giveBack(given) {
+  for (const each of given) {
     try {
-      takeTicket(table, await command("DELETE", `/v1/keno/tickets/${each.id}`, null, crypto.randomUUID()));
+      takeTicket(table, await command("DELETE", `/v1/keno/tickets/${each.id}`, null, freshKey()));
     } catch (problem) {
       say(byId("said"), `${problem.title}. ${problem.money}`);
       break;

@@ -10,6 +10,7 @@ const FIRST_ROUNDS = 30;
 const PAGE = 200;
 const MOST_PAGES = 5;
 const ASK_EVERY = 1500;
+const TOLD_WITHIN = 1500;
 
 /** Let `act` run once at a time, and once more where it was asked for while it ran. */
 export function once(act) {
@@ -39,6 +40,7 @@ export function follow({ name, table, changed, state, paytable }) {
   const path = `/v1/keno/games/${encodeURIComponent(name)}`;
   let feeding = false;
   let known = null;
+  let balancesHeard = 0;
 
   const readGame = once(async () => {
     const asked = Date.now();
@@ -70,8 +72,10 @@ export function follow({ name, table, changed, state, paytable }) {
       next = found.next;
       if (!next || !(first || undecided)) break;
     }
+    const heardBefore = balancesHeard;
     const { balances } = await get("/v1/wallet", { own: true });
-    if (currentPlayer() === mine) table.wallet = balances;
+    // What the feed said while this was asked is newer.
+    if (currentPlayer() === mine && balancesHeard === heardBefore) table.wallet = balances;
   });
 
   const read = once(async () => {
@@ -88,13 +92,20 @@ export function follow({ name, table, changed, state, paytable }) {
 
   const own = () => readOwn().then(changed, () => {});
   const heard = ({ type, data }) => {
-    if (type.startsWith("round.")) takeRound(table, data);
-    else if (type === "game.changed") takeGame(table, data);
+    if (type.startsWith("round.")) {
+      takeRound(table, data);
+      if (data.settled_at) setTimeout(askIfUntold, TOLD_WITHIN, data.number);
+    } else if (type === "game.changed") takeGame(table, data);
     else if (type === "ticket.settled") takeTicket(table, data);
-    const mine = type.startsWith("round.") && ticketsOf(table, data.number).length > 0;
-    // Money has no order of its own: it is read again, never added up here.
-    if (type === "ticket.settled" || type === "wallet.changed" || (mine && data.settled_at)) own();
+    else if (type === "wallet.changed") {
+      balancesHeard += 1;
+      table.wallet = data.balances;
+    }
     changed();
+  };
+  /** Own tickets of a paid round are told by the feed; what it has not told is asked for. */
+  const askIfUntold = (number) => {
+    if (ticketsOf(table, number).some((ticket) => ticket.status === "ACCEPTED")) own();
   };
   const show = (topic, data) => {
     if (topic === "me") return own();

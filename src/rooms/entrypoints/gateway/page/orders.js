@@ -1,23 +1,23 @@
-// Purchases under way. Each has a key, kept until the house has said yes or no to it: an answer that
+// Purchases and bets under way. Each has a key, kept until the house has said yes or no to it: an answer that
 // is late or lost is asked for again under the same key, so nothing is bought twice and nothing that
 // may stand is called an error.
 
-import { command } from "./player.js";
+import { command, freshKey } from "./player.js";
 
-const KEPT = "rooms.keno.orders";
 const ASK_AGAIN = [500, 1000, 2000, 4000];
 
 /**
- * Keep orders; `bought(tickets)` hears of those accepted, `changed()` of every change.
- * An order is {key, game, body, state, problem}, state `asking`, `checking` or `refused`.
+ * Keep orders in this tab under the name `kept`; `accepted(answer)` hears what the house answered,
+ * `changed()` of every change.
+ * An order is {key, path, body, state, problem}, state `asking`, `checking` or `refused`.
  */
-export function orders({ bought, changed }) {
+export function orders({ kept, accepted, changed }) {
   let open = [];
 
   function keep() {
     try {
       const undecided = open.filter((order) => order.state !== "refused");
-      sessionStorage.setItem(KEPT, JSON.stringify(undecided));
+      sessionStorage.setItem(kept, JSON.stringify(undecided));
     } catch {
       // Then a reload forgets what it asked; the tickets themselves are read from the house.
     }
@@ -26,10 +26,9 @@ export function orders({ bought, changed }) {
 
   async function ask(order, tries = 0) {
     try {
-      const path = `/v1/keno/games/${encodeURIComponent(order.game)}/tickets`;
-      const answer = await command("POST", path, order.body, order.key);
+      const answer = await command("POST", order.path, order.body, order.key);
       open = open.filter((each) => each !== order);
-      bought(answer.tickets);
+      accepted(answer);
     } catch (problem) {
       order.problem = problem;
       order.state = problem.unknown ? "checking" : "refused";
@@ -41,8 +40,8 @@ export function orders({ bought, changed }) {
 
   return {
     all: () => open,
-    place(game, body) {
-      const order = { key: crypto.randomUUID(), game, body, state: "asking", problem: null };
+    place(path, body) {
+      const order = { key: freshKey(), path, body, state: "asking", problem: null };
       open = [order, ...open.filter((each) => each.state !== "refused")];
       keep();
       return ask(order);
@@ -53,14 +52,14 @@ export function orders({ bought, changed }) {
     },
     /** Ask again for what was under way when the page was left. */
     resume() {
-      let kept = [];
+      let found = [];
       try {
-        kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+        found = JSON.parse(sessionStorage.getItem(kept) ?? "[]");
       } catch {
         return;
       }
-      open = [...open, ...kept.map((order) => ({ ...order, state: "checking" }))];
-      kept.length && keep();
+      open = found.map((order) => ({ ...order, state: "checking" }));
+      if (open.length) keep();
       open.forEach((order) => ask(order));
     },
     /** Forget all: another player's orders are not this one's. */

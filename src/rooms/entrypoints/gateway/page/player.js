@@ -62,11 +62,17 @@ export async function hasPlayMoney() {
   return answer.ok;
 }
 
+/** Make a key for a command: 128 bits of chance, also where no `crypto.randomUUID` is (plain HTTP). */
+export function freshKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Become a player of the sandbox. Throws a Problem. */
 export async function signUp() {
-  const name = `Guest ${crypto.randomUUID().slice(0, 4)}`;
+  const name = `Guest ${freshKey().slice(0, 4)}`;
   const body = { name, fund: { amount: FUND, asset: "SOL" } };
-  const made = await send("POST", "/v1/sandbox/players", { body, key: crypto.randomUUID() });
+  const made = await send("POST", "/v1/sandbox/players", { body, key: freshKey() });
   const found = { id: made.player_id, token: made.access_token, since: Date.now() };
   become(found);
   tabs?.postMessage(found);

@@ -1,10 +1,13 @@
 // A room's own page: all that a card has, its life, its rules, and in the end its evidence.
 
+import { betting } from "./betting.js";
 import { course } from "./course.js";
 import { el, keyed, say, set } from "./dom.js";
 import { evidence, panel } from "./evidence.js";
+import { feed } from "./feed.js";
 import { plural } from "./figures.js";
 import { badge, pools, prices } from "./parts.js";
+import { currentPlayer, onPlayer } from "./player.js";
 import { follow } from "./stream.js";
 import { atMillisecond, atMinute, atMoment, everySecond, until } from "./time.js";
 import { STATUS, causeWords, marketWords, reasonWords, settlingWords } from "./words.js";
@@ -104,10 +107,12 @@ function build(room) {
   const rules = settlingWords(room).map((rule) => el("li", {}, rule));
   const now = panel("now", "Price", price.node, when.node);
   const past = panel("story", "Life", story.node);
+  const bets = betting(room.id);
   const columns = el(
     "div",
     { class: "columns" },
     panel("money", "Pools", money.node, way.node),
+    bets.node,
     now,
     past,
     panel("how", "How it settles", el("ul", { class: "rules" }, ...rules)),
@@ -117,7 +122,7 @@ function build(room) {
   let shown = false;
   return {
     update(current, settlement) {
-      [top, price, way, when, story].forEach((part) => part.update(current));
+      [top, price, way, when, story, bets].forEach((part) => part.update(current));
       money.update(current, settlement);
       if (!settlement || shown) return;
       shown = true;
@@ -129,10 +134,28 @@ function build(room) {
       proof.append(...found.proof);
     },
     tick: (current) => when.update(current),
+    own: bets.read,
   };
 }
 
 let latest = null;
+let moves = null;
+
+/** Between two snapshots the feed moves the room on; a room that has ended moves no more. */
+function moveOn({ type, data }) {
+  if (type === "wallet.changed") page?.own();
+  if (!latest || ended(latest)) return;
+  const last = { ...latest, ...(type === "price" ? { prices: data.prices } : {}) };
+  if (type === "room.changed") Object.assign(last, data);
+  latest = last;
+  page.update(latest, null);
+}
+
+function followMoves() {
+  const topics = () => [`room:${id}`, ...(currentPlayer() ? ["me"] : [])];
+  const show = (topic, data) => (topic === "me" ? page?.own() : moveOn({ type: "room.changed", data: data.room }));
+  moves = feed({ topics, token: () => currentPlayer()?.token ?? null, take: moveOn, show, state() {} });
+}
 
 function show({ room, settlement }) {
   latest = room;
@@ -140,6 +163,7 @@ function show({ room, settlement }) {
   place.hidden = false;
   page ??= build(room);
   page.update(room, settlement);
+  if (!moves) followMoves();
   return ended(room);
 }
 
@@ -156,3 +180,10 @@ async function missing() {
 
 everySecond(() => page?.tick(latest));
 follow(`/live/rooms/${encodeURIComponent(id)}`, show, { missing });
+
+let whose = currentPlayer()?.id;
+onPlayer((player) => {
+  if (player?.id === whose) return;
+  whose = player?.id;
+  moves?.restart();
+});

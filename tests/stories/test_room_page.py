@@ -1,0 +1,43 @@
+"""A bet from a room's page: the quote before it, the bet, and what came of it."""
+
+from typing import TYPE_CHECKING, Final
+
+from tests.browser import opened_tab
+from tests.stories.running import Api, RunningHouse, coin, new_asset
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+SECONDS: Final = 1000
+ONE: Final = 10**9
+
+
+async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of_it(
+    house: RunningHouse, api: Api, browser: "Browser"
+) -> None:
+    asset = new_asset("P")
+    await api.set_feed(asset, price="100")
+    ada = await api.player("Ada")
+    room = await ada.open_room(coin(asset, "110"), resolve="at_close", settles_in="15s")
+    await ada.must_bet(room, "NO", ONE)
+    async with opened_tab(browser) as page:
+        page.set_default_timeout(60 * SECONDS)
+        await page.goto(f"{house.base}/r/{room['id']}")
+        await page.get_by_role("button", name="Bet with 100 SOL").click()
+        await page.get_by_label("Stake in SOL").fill("1")
+        await page.get_by_text("If YES came out now you would get 1.9").wait_for()
+        await page.get_by_role("button", name="on YES").click()
+        await page.get_by_text("You hold 1.0000").wait_for()
+
+        await api.set_feed(asset, price="111")
+        await page.get_by_text("net plus").wait_for()
+
+        said = (await page.locator(".bet .said").inner_text()).replace("\xa0", " ")
+        assert await page.locator(".bet-form").is_hidden()
+    settlement = await api.settlement(room["id"])
+    assert settlement["outcome"] == "YES"
+    paid = 2 * ONE - int(settlement["takeout"]) - int(settlement["breakage"])
+    assert said == (
+        f"You staked 1.0000 SOL on YES and were paid {paid // ONE}.{paid % ONE // 10**5:04} SOL: "
+        f"net plus 0.{(paid - ONE) // 10**5:04} SOL."
+    )
