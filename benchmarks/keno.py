@@ -5,20 +5,20 @@ import os
 import random
 import time
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from itertools import count
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from uuid import uuid4
 
 from benchmarks.driving import closed_loop
 from benchmarks.feeds import Feeds, price_feeds
 from benchmarks.figures import Figure, Rate, Target
 from benchmarks.inspection import count_wrong, wrong_books
-from benchmarks.lab import Lab
+from benchmarks.lab import Extent, Lab
 from benchmarks.measuring import counting_costs, percentile_ms
 from benchmarks.settings import settings_for
 from benchmarks.stage import OWNER
@@ -32,7 +32,8 @@ from rooms.processes.compose import House, open_house
 from rooms.processes.run import running
 
 ASKS: Final = "rounds/s with 0 to 1,000 tickets each: sold, in the log, locked, drawn and paid"
-PLAYERS: Final = 20_000
+DATABASE: Final = "keno"
+PLAYERS: Final = 50_000
 # So many games lock a round with so many tickets at the same moment.
 GAMES: Final = {0: 2_000, 1: 2_000, 10: 1_000, 100: 200, 1_000: 20}
 CLOCKED: Final = (1, 100, 1_000)
@@ -40,7 +41,8 @@ FLOORS: Final = {0: (10_000, 45_000), 100: (580, 1_157)}
 IN_FLIGHT: Final = 1_024
 # Long enough to sell a round's tickets; a look at whether it runs needs no such time.
 INTERVAL: Final = timedelta(seconds=8)
-SHORT: Final = timedelta(seconds=3)
+SHORT: Final = timedelta(seconds=2)
+FEW: Final = 20
 GUARD: Final = timedelta(seconds=1)
 STAKE: Final = 1_000_000
 FUNDS: Final = 10**18
@@ -75,15 +77,33 @@ TERMS: Final = GameTerms(
 )
 # When each round was scheduled to lock, and when it was locked.
 LOCKED: Final = """
-    SELECT extract(epoch FROM fact.at) * 1000
+    SELECT game.game, fact.id, extract(epoch FROM fact.at) * 1000
            - (terms.epoch_ms + ((locked ->> 2)::bigint - terms.first_round) * terms.interval_ms
               + terms.interval_ms - terms.lead_ms) AS late
     FROM platform.outbox AS fact
     CROSS JOIN LATERAL jsonb_array_elements(fact.body -> 'rounds') AS locked
     JOIN keno.games AS game ON game.game = locked ->> 0
     JOIN keno.terms AS terms ON terms.game_id = game.id
-    WHERE fact.kind = 'RoundsLocked'
+    WHERE fact.kind = 'RoundsLocked' AND fact.id > $1 ORDER BY fact.id
 """
+
+
+# What the house holds for tickets once all are paid, and tickets that came into the log too late.
+LEFT: Final = """
+    SELECT (SELECT count(*) FROM ledger.accounts WHERE kind = 'keno_stakes' AND balance <> 0)
+         + (SELECT count(*) FROM keno.bankrolls AS bankroll
+            JOIN ledger.accounts AS account ON account.id = bankroll.account_id
+            WHERE bankroll.exposure <> 0 OR bankroll.funds <> account.balance)
+         + (SELECT count(*) FROM keno.refunds)
+"""
+
+
+class Group(NamedTuple):
+    """Games of which so many tickets each are sold for a round, and what that figure is called."""
+
+    name: str
+    tickets: int
+    games: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -92,8 +112,8 @@ class Table:
 
     lab: Lab
     house: House
+    admin: Database
     players: range
-    games: list[str]
     keys: "count[int]" = field(default_factory=count)
 
     @property
@@ -102,34 +122,44 @@ class Table:
         (worker,) = self.house.modules["keno"].workers
         return cast("RoundClock", worker.run.__self__)  # type: ignore[attr-defined]  # a bound method
 
-    async def turn(self, tickets: int, database: Database) -> Rate:
-        """Sell so many tickets for a round of each game, wait for its lock, draw and pay it."""
-        number = await self._opened()
+    async def play(self, games: Iterable[str]) -> None:
+        """Let only these games run: the others stand still, as if they were not there."""
+        async with self.admin.transaction() as tx:
+            await tx.execute(
+                "UPDATE keno.games SET "
+                "status = CASE WHEN game = ANY ($1) THEN 'RUNNING' ELSE 'PAUSED' END",
+                list(games),
+            )
+
+    async def turn(self, groups: Sequence[Group]) -> Rate:
+        """Sell a round's tickets, wait for its lock, draw and pay it."""
+        game, rounds = groups[0].games[0], sum(len(group.games) for group in groups)
+        number = await self._opened(game)
+        commands = [self._command(*each, number) for each in _shuffled(groups)]
         pid = self.lab.server.pid
-        async with counting_costs(database, python=os.getpid(), postgres=pid) as costs:
-            sold = await self._sell(tickets, number)
-            view = await self.house.keno.round(self.games[0], number)
+        async with counting_costs(self.admin, python=os.getpid(), postgres=pid) as costs:
+            sold = await self._sell(commands)
+            view = await self.house.keno.round(game, number)
             assert view.status == "OPEN", "more tickets than can be sold in a round"
             await self._until(view.locks_at.timestamp() + (GUARD.total_seconds() + 0.1))
             begun = time.perf_counter()
             await self._process()
             paid = time.perf_counter() - begun
-        rounds = len(self.games)
-        (last,) = [await self.house.keno.round(self.games[-1], number)]
-        assert (last.status, last.tickets) == ("SETTLED", tickets)
+        for group in groups:
+            view = await self.house.keno.round(group.games[-1], number)
+            assert (view.status, view.tickets) == ("SETTLED", group.tickets)
         details = {
             "selling_ms": sold * 1000,
             "drawing_and_paying_ms": paid * 1000,
-            "tickets_per_second": rounds * tickets / (sold + paid),
-            **costs.per(max(rounds * tickets, rounds)),
+            "tickets_per_second": len(commands) / (sold + paid),
+            **costs.per(max(len(commands), rounds)),
         }
         return Rate(rounds / (sold + paid), details)
 
-    async def _opened(self) -> int:
-        """Wait for a round that has just opened."""
-        view = await self.house.keno.game(self.games[0])
-        following = view.round + 1
-        opens_at = (await self.house.keno.round(self.games[0], following)).opens_at
+    async def _opened(self, game: str) -> int:
+        """Wait for a round that has just opened, with everything before it done."""
+        following = (await self.house.keno.game(game)).round + 1
+        opens_at = (await self.house.keno.round(game, following)).opens_at
         await self._until(opens_at.timestamp())
         await self.clock.tick()
         return following
@@ -137,11 +167,7 @@ class Table:
     async def _until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, at - time.time()))
 
-    async def _sell(self, tickets: int, number: int) -> float:
-        chance = random.Random(number)
-        commands = [
-            self._command(game, number, chance) for game in self.games for _ in range(tickets)
-        ]
+    async def _sell(self, commands: Sequence[BuyTickets]) -> float:
         if not commands:
             return 0.0
         begun = time.perf_counter()
@@ -155,12 +181,13 @@ class Table:
         driven.require_answers()
         return time.perf_counter() - begun
 
-    def _command(self, game: str, number: int, chance: random.Random) -> BuyTickets:
-        spots = chance.randint(1, 5)
+    def _command(self, game: str, place: int, number: int) -> BuyTickets:
+        """Say what one of many players buys; nobody comes twice in the same moment."""
+        chance = random.Random(place)
         return BuyTickets(
             game=game,
-            player=PlayerId(chance.choice(self.players)),
-            picks=tuple(chance.sample(range(1, 81), spots)),
+            player=PlayerId(self.players[place % len(self.players)]),
+            picks=tuple(chance.sample(range(1, 81), chance.randint(1, 5))),
             quick_pick=None,
             stake=lamports(STAKE * chance.randint(1, 10)),
             rounds=1,
@@ -176,76 +203,115 @@ class Table:
         while await self.clock.pay() is not None:
             pass
 
+    async def lateness(self, games: Sequence[str]) -> "array[float]":
+        """Let the clock run as under ``rooms up``; give by how many seconds each lock was late."""
+        await self.play(games)
+        async with self.admin.snapshot() as tx:
+            before = await tx.value("SELECT coalesce(max(id), 0) FROM platform.outbox")
+        async with running(self.house, ["keno"]):
+            await asyncio.sleep(max(4.5, 3 * self.lab.extent.seconds))
+        async with self.admin.snapshot() as tx:
+            rows = await tx.fetch(LOCKED, before)
+        # The first lock of each game is of what had stood still.
+        first = {row["game"]: row["id"] for row in reversed(rows)}
+        late = [row["late"] for row in rows if row["id"] > first[row["game"]]]
+        return array("d", sorted(float(each) / 1000 for each in late))
+
 
 async def measure(lab: Lab) -> list[Figure]:
     """Turn rounds by hand with 0 to 1,000 tickets; then let the clock run and look how late."""
     figures: list[Figure] = []
     await lab.prepare_reference()
-    async with price_feeds(lab.folder) as feeds:
-        for tickets, games in GAMES.items():
-            lab.say(f"{tickets:,} tickets in a round of {lab.extent.of(games):,} games")
-            figures.append(await _rate(lab, feeds, tickets, lab.extent.of(games)))
-        figures += [await _lateness(lab, feeds, games) for games in CLOCKED]
-    return [*figures, await count_wrong(lab, "keno", "keno_100")]
+    async with price_feeds(lab.folder) as feeds, _table(lab, feeds) as table:
+        if lab.extent.full:  # what is done once is done
+            everything = _names("bench", max(GAMES.values()))
+            await table.play(everything)
+            await table.turn([Group("warm", 1, everything)])
+        for groups in _turns(lab.extent):
+            await table.play(game for group in groups for game in group.games)
+            answers = await lab.runs(partial(table.turn, groups))
+            for group in groups:
+                figures += lab.rates(group.name, answers)
+        wrong = await _wrong(lab, table)
+        late = None
+        for games in CLOCKED:
+            if late is None or lab.extent.full:
+                lab.say(f"the clock runs {lab.extent.of(games):,} games")
+                late = await table.lateness(_names("late", lab.extent.of(games)))
+            details = [{"locks": float(len(late))}]
+            figures.append(
+                lab.figure(f"keno/late/{games}", [percentile_ms(late, 0.99)], details=details)
+            )
+    return [*figures, wrong]
 
 
-async def _rate(lab: Lab, feeds: Feeds, tickets: int, games: int) -> Figure:
-    database = f"keno_{tickets}"
-    async with (
-        _table(
-            lab, feeds, database, games, _every(INTERVAL if lab.extent.full else SHORT)
-        ) as table,
-        running(table.house, ["fairness"]),
-        lab.connected(database) as admin,
-    ):
-        await table.turn(min(tickets, 10), admin)  # what is done once is done
-        answers = await lab.runs(partial(table.turn, tickets, admin))
-    return lab.rates(f"keno/{tickets}", answers)[0]
+def _turns(extent: Extent) -> list[list[Group]]:
+    """Say which groups of games are turned together: one, or in a small run all of them."""
+    if extent.full:
+        return [
+            [Group(f"keno/{tickets}", tickets, _names("bench", games))]
+            for tickets, games in GAMES.items()
+        ]
+    return [
+        [
+            Group(
+                f"keno/{tickets}", min(tickets, FEW), _names(f"bench-{tickets}", extent.of(games))
+            )
+            for tickets, games in GAMES.items()
+        ]
+    ]
 
 
-async def _lateness(lab: Lab, feeds: Feeds, games: int) -> Figure:
-    """Let the clock run as under ``rooms up``, with games that lock every two seconds."""
-    database, asked = f"keno_late_{games}", lab.extent.of(games)
-    terms = _every(timedelta(seconds=2))
-    lab.say(f"the clock runs {asked:,} games")
-    async with _table(lab, feeds, database, asked, terms) as table:
-        async with running(table.house, ["fairness", "keno"]):
-            await asyncio.sleep(max(5.0, 3 * lab.extent.seconds))
-        async with lab.connected(database) as admin, admin.snapshot() as tx:
-            late = sorted(float(row["late"]) / 1000 for row in await tx.fetch(LOCKED))
-    p99 = percentile_ms(_array(late), 0.99)
-    return lab.figure(f"keno/late/{games}", [p99], details=[{"locks": float(len(late))}])
+def _names(prefix: str, games: int) -> list[str]:
+    return [f"{prefix}-{number}" for number in range(games)]
 
 
-def _every(interval: timedelta) -> GameTerms:
-    return replace(TERMS, interval=interval)
+def _shuffled(groups: Sequence[Group]) -> list[tuple[str, int]]:
+    """Give the game of every ticket in the order in which they are bought, and a number of each."""
+    games = [game for group in groups for game in group.games for _ in range(group.tickets)]
+    random.Random(len(games)).shuffle(games)
+    return [(game, place) for place, game in enumerate(games)]
 
 
-def _array(values: list[float]) -> "array[float]":
-    return array("d", values)
+async def _wrong(lab: Lab, table: Table) -> Figure:
+    async with table.admin.snapshot() as tx:
+        left = await tx.value(LEFT)
+    books = await count_wrong(lab, "keno", DATABASE)
+    return replace(books, value=books.value + left, ok=books.ok and not left)
 
 
 @asynccontextmanager
-async def _table(
-    lab: Lab, feeds: Feeds, database: str, games: int, terms: GameTerms
-) -> AsyncIterator[Table]:
+async def _table(lab: Lab, feeds: Feeds) -> AsyncIterator[Table]:
     """Stock a database with players, and make games that all begin at the same moment."""
-    await lab.server.make_database(database)
-    async with lab.connected(database, OWNER) as owner:
-        players = lab.extent.of(PLAYERS, least=200)
+    await lab.server.make_database(DATABASE)
+    async with lab.connected(DATABASE, OWNER) as owner:
+        players = lab.extent.of(PLAYERS, least=2_000)
         first = await stock_players(owner, players)
     changes: dict[str, dict[str, Any]] = {
         "keno": {"without_entropy": True},
         "fairness": {"master_key": "07" * 32, "chain_length": 1_000},
     }
     settings = settings_for(lab.folder, feeds, changes)
-    async with open_house(settings, lab.server.url(database)) as house:
+    async with (
+        open_house(settings, lab.server.url(DATABASE)) as house,
+        lab.connected(DATABASE) as admin,
+    ):
         await house.keno.fund(lamports(FUNDS), by=None, key=CommandKey("bench", uuid4().hex, b""))
-        names = [f"bench-{number}" for number in range(games)]
-        begins = time.time() + 2 + games / 150
-        for name in names:
-            starts_in = timedelta(seconds=begins - time.time())
-            await house.keno.create_game(name, SOL, terms, starts_in=starts_in, by=None)
-        async with lab.connected(database) as admin:
-            await tidy(admin)
-        yield Table(lab, house, range(first, first + players), names)
+        table = Table(lab, house, admin, range(first, first + players))
+        await _make_games(lab.extent, house)
+        # They have been here before, so that the process knows their accounts.
+        await asyncio.gather(*(house.referral.member_of(PlayerId(each)) for each in table.players))
+        await tidy(admin)
+        async with running(house, ["fairness"]):
+            yield table
+
+
+async def _make_games(extent: Extent, house: House) -> None:
+    turned = {name for groups in _turns(extent) for group in groups for name in group.games}
+    clocked = _names("late", extent.of(max(CLOCKED, default=1)))
+    begins = time.time() + 0.5 + (len(turned) + len(clocked)) / 150
+    interval = INTERVAL if extent.full else SHORT
+    every = dict.fromkeys(turned, interval) | dict.fromkeys(clocked, SHORT)
+    for name, each in every.items():
+        starts_in, terms = timedelta(seconds=begins - time.time()), replace(TERMS, interval=each)
+        await house.keno.create_game(name, SOL, terms, starts_in=starts_in, by=None)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rooms.proof.draw import commit
@@ -49,12 +49,15 @@ def walk(seed: bytes, links: int) -> bytes:
 class SeedChain:
     """All seeds of one chain, secret; remembers one in ``SPACING`` so that giving one is cheap.
 
+    Those around the last one that was asked for are remembered too: rounds come in their order.
+
     Its ``repr`` shows nothing: neither a trace nor a log line may carry a seed.
     """
 
     length: int
     terminal: bytes
     _checkpoints: tuple[bytes, ...]
+    _near: dict[int, list[bytes]] = field(default_factory=dict, compare=False)
 
     @classmethod
     def walked(cls, last: bytes, length: int) -> "SeedChain":
@@ -72,7 +75,13 @@ class SeedChain:
         assert 1 <= link <= self.length
         checkpoint = -(-link // SPACING)
         number = min(checkpoint * SPACING, self.length)
-        return walk(self._checkpoints[checkpoint], number - link)
+        near = self._near.get(checkpoint)
+        if near is None:
+            self._near.clear()
+            below = (checkpoint - 1) * SPACING
+            near = list(seeds_down(self._checkpoints[checkpoint], number - below))
+            self._near[checkpoint] = near
+        return near[number - link]
 
     def seeds(self, links: Sequence[int]) -> list[bytes]:
         """Give the seeds of many links, in their order; neighbours share the walk."""

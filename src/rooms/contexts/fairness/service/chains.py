@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from rooms.contexts.fairness.api import Beacons, Locked, NewChain, Recorder, RecordKind, RoundOf
-from rooms.contexts.fairness.storage.chains import ChainStorage
+from rooms.contexts.fairness.storage.chains import ChainStorage, Stretch
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Tx
 from rooms.proof.beacon import NO_ENTROPY
@@ -79,6 +79,7 @@ class ChainService:
     locked: Locked
     vault: Vault = field(repr=False)
     length: int = LENGTH
+    _known: dict[tuple[str, int], ChainTerms] = field(default_factory=dict)
 
     async def open_chain(self, tx: Tx, wanted: NewChain) -> ChainTerms:
         """Begin a game's next chain."""
@@ -141,7 +142,7 @@ class ChainService:
         """Give the commits of rounds."""
         found: dict[int, bytes] = {}
         async with self.database.snapshot() as tx:
-            for terms, start, end in await self._parts(tx, game, first, last):
+            for terms, start, end in await self._parts(tx, [Stretch(game, first, last)]):
                 commits = await self.storage.commits(tx, terms, start, end)
                 found |= dict(zip(range(start, end + 1), commits, strict=True))
         return found
@@ -152,31 +153,45 @@ class ChainService:
         numbers: dict[str, list[int]] = defaultdict(list)
         for game, number in rounds:
             numbers[game].append(number)
-        seeds: dict[RoundOf, bytes] = {}
-        for game, wanted in numbers.items():
-            for terms, start, end in await self._parts(tx, game, min(wanted), max(wanted)):
-                mine = [number for number in wanted if start <= number <= end]
-                chain = await self.vault.chain(terms)
-                found = chain.seeds([terms.link(number) for number in mine])
-                seeds |= {
-                    RoundOf(game, number): seed for number, seed in zip(mine, found, strict=True)
-                }
-        return [seeds[RoundOf(*each)] for each in rounds]
+        asked = [Stretch(game, min(wanted), max(wanted)) for game, wanted in numbers.items()]
+        seeds: dict[tuple[str, int], bytes] = {}
+        for terms, start, end in await self._parts(tx, asked):
+            game = terms.game
+            mine = [number for number in numbers[game] if start <= number <= end]
+            chain = await self.vault.chain(terms)
+            found = chain.seeds([terms.link(number) for number in mine])
+            for number, seed in zip(mine, found, strict=True):
+                seeds[game, number] = seed
+        return [seeds[game, number] for game, number in rounds]
 
-    async def _parts(
-        self, tx: Tx, game: str, first: int, last: int
-    ) -> list[tuple[ChainTerms, int, int]]:
-        """Say which chain each stretch of rounds belongs to: the one that began last before it."""
-        chains = await self.storage.covering(tx, game, first, last)
-        ends = [terms.first_round - 1 for terms in chains[1:]] + [last]
-        stretches = [
-            (terms, max(first, terms.first_round), min(end, terms.last_round))
-            for terms, end in zip(chains, ends, strict=True)
-        ]
-        return [each for each in stretches if each[1] <= each[2]]
+    async def _parts(self, tx: Tx, asked: Sequence[Stretch]) -> list[tuple[ChainTerms, int, int]]:
+        """Say which chain each part of a stretch belongs to: the one that began last before it.
+
+        One stretch per game. What there is is asked for once, terms only of chains that are new.
+        """
+        named = await self.storage.covering(tx, asked)
+        unknown = [name for name in named if name not in self._known]
+        if unknown:
+            for terms in await self.storage.named(tx, unknown):
+                self._known[terms.game, terms.chain] = terms
+        chains: dict[str, list[ChainTerms]] = defaultdict(list)
+        for name in named:
+            chains[name[0]].append(self._known[name])
+        return [part for each in asked for part in _parts(each, chains[each.game])]
 
     async def _require_locked(self, tx: Tx, rounds: Sequence[RoundOf]) -> None:
         """A seed that left too early could never be taken back: ask, whoever is asking."""
         locked = await self.locked.locked_to(tx, {each.game for each in rounds})
         for game, number in rounds:
             assert number <= locked.get(game, -1), f"round {number} of {game} is not locked"
+
+
+def _parts(asked: Stretch, chains: Sequence[ChainTerms]) -> list[tuple[ChainTerms, int, int]]:
+    if not chains:
+        return []
+    ends = [terms.first_round - 1 for terms in chains[1:]] + [asked.last]
+    parts = [
+        (terms, max(asked.first, terms.first_round), min(end, terms.last_round))
+        for terms, end in zip(chains, ends, strict=True)
+    ]
+    return [each for each in parts if each[1] <= each[2]]

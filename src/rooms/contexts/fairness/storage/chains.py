@@ -1,11 +1,19 @@
 """Chains as rows: what the public may know of them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from rooms.kernel.time import Instant
-from rooms.platform.database import Tx
+from rooms.platform.database import Tx, array
 from rooms.proof.chain import SEED_BYTES, ChainTerms, parse_terms, terms_json
+
+
+class Stretch(NamedTuple):
+    """Rounds of a game, both ends included."""
+
+    game: str
+    first: int
+    last: int
 
 
 class ChainStorage:
@@ -32,21 +40,33 @@ class ChainStorage:
         )
         return parse_terms(terms)
 
-    async def covering(self, tx: Tx, game: str, first: int, last: int) -> list[ChainTerms]:
-        """Give the chains that rounds ``first`` to ``last`` fall into, in their order."""
+    async def covering(self, tx: Tx, asked: Sequence[Stretch]) -> list[tuple[str, int]]:
+        """Name the chains, as game and number, that rounds of games fall into, in their order."""
         rows = await tx.fetch(
             """
-            SELECT terms FROM fairness.chains
-            WHERE game = $1 AND first_round <= $3 AND first_round >= coalesce(
-                (SELECT max(first_round) FROM fairness.chains
-                 WHERE game = $1 AND first_round <= $2), 0)
-            ORDER BY first_round
+            SELECT asked.game, chain.chain
+            FROM unnest($1::text::text[], $2::text::bigint[], $3::text::bigint[])
+              AS asked (game, first, last)
+            CROSS JOIN LATERAL (
+                SELECT chain, first_round FROM fairness.chains
+                WHERE game = asked.game AND first_round <= asked.last AND first_round >= coalesce(
+                    (SELECT max(first_round) FROM fairness.chains
+                     WHERE game = asked.game AND first_round <= asked.first), 0)
+            ) AS chain
+            ORDER BY asked.game, chain.first_round
             """,
-            game,
-            first,
-            last,
+            *map(array, zip(*asked, strict=True)),
         )
-        return [parse_terms(row["terms"]) for row in rows]
+        return [(row[0], row[1]) for row in rows]
+
+    async def named(self, tx: Tx, chains: Sequence[tuple[str, int]]) -> list[ChainTerms]:
+        """Give chains that there are, by game and number."""
+        rows = await tx.fetch(
+            "SELECT terms FROM unnest($1::text::text[], $2::text::integer[]) AS a (game, chain) "
+            "JOIN fairness.chains USING (game, chain)",
+            *map(array, zip(*chains, strict=True)),
+        )
+        return [parse_terms(row[0]) for row in rows]
 
     async def add(self, tx: Tx, terms: ChainTerms, commits: bytes, at: Instant) -> None:
         """Keep a chain; a bug where its game has one of that number or first round."""

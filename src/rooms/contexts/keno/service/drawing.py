@@ -164,7 +164,7 @@ class Drawing:
                 "game": names[each.game],
                 "round": each.number,
                 "reason": each.reason,
-                "server_seed": each.server_seed.removeprefix("\\x"),
+                "server_seed": each.server_seed,
                 "beacon_round": each.beacon_round,
                 "tickets": each.tickets,
                 "refunded": str(each.handle),
@@ -203,10 +203,10 @@ def _drawn(ready: Ready, seed: bytes) -> Drawn:
     return Drawn(
         ready.round.game,
         ready.round.number,
-        _hex(seed),
+        seed.hex(),
         ready.beacon_round,
-        None if beacon is None else _hex(beacon.signature),
-        _hex(bytes(numbers)),
+        None if beacon is None else beacon.signature.hex(),
+        bytes(numbers).hex(),
         ready.round.tickets,
         ready.round.handle,
     )
@@ -216,13 +216,9 @@ def _voided(ready: Ready, seed: bytes) -> Voided:
     return Voided(
         ready.round.game,
         ready.round.number,
-        _hex(seed),
+        seed.hex(),
         ready.beacon_round,
         ready.round.tickets,
         ready.round.handle,
         ENTROPY_MISSING,
     )
-
-
-def _hex(raw: bytes) -> str:
-    return f"\\x{raw.hex()}"

@@ -3,7 +3,7 @@
 The statement makes sure of everything that was guessed, or does nothing at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,9 +54,12 @@ class Lean:
 
     async def sell(self, batch: Sequence[Asked]) -> Bought:
         """Answer the purchases that are sold now, each in its request's place."""
-        refused = None
+        games, refused = {asked.game.id: asked.game for asked in batch}, None
+        unseen = games.keys() - self.seen.tables(games).keys()
+        if unseen:
+            await self._look_at_games(unseen)
         while True:
-            tables = self.seen.tables({asked.game.id: asked.game for asked in batch})
+            tables = self.seen.tables(games)
             plain = _plain(batch, tables, self.seen)
             guess = _guess(plain, tables) if plain else None
             if guess is None or guess == refused:
@@ -71,7 +74,7 @@ class Lean:
                 return _answers(plain, sold, len(batch))
             # Most often a round has locked.
             refused = guess
-            await self._look_at_games(guess)
+            await self._look_at_games(guess.games)
         BATCHES_EXACT.labels("tickets").inc()
         return [None] * len(batch)
 
@@ -86,9 +89,9 @@ class Lean:
                 tx.once_committed.append(lambda _: count_tickets(tickets, staked))
         return sold
 
-    async def _look_at_games(self, guess: Guess) -> None:
+    async def _look_at_games(self, games: Collection[GameId]) -> None:
         async with self.database.statement() as tx:
-            standings = await self.games.standings_of(tx, guess.games)
+            standings = await self.games.standings_of(tx, games)
             await self.seen.schedules.of(tx, standings)
         self.seen.note(standings)
 

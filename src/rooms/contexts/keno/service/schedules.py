@@ -34,7 +34,7 @@ class Schedules:
         """Give a game by its name. Refuses E-GAME-UNKNOWN."""
         found = await self.named(tx, [name])
         if name not in found:
-            raise Refusal("E-GAME-UNKNOWN", game=name[:40])
+            raise no_such_game(name)
         return found[name]
 
     async def numbered(self, tx: Tx, ids: Collection[GameId]) -> dict[GameId, Game]:
@@ -64,3 +64,8 @@ class Schedules:
     def _remember(self, games: Collection[Game]) -> None:
         for game in games:
             self._by_name[game.name] = self._by_id[game.id] = game
+
+
+def no_such_game(name: str) -> Refusal:
+    """Say that there is no game of this name."""
+    return Refusal("E-GAME-UNKNOWN", game=name[:40])

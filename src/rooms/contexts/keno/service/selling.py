@@ -9,7 +9,7 @@ from rooms.contexts.keno.domain import MOST_ROUNDS
 from rooms.contexts.keno.service.judging import Answer, Asked, Busy
 from rooms.contexts.keno.service.lean import Lean
 from rooms.contexts.keno.service.receipts import Receipts
-from rooms.contexts.keno.service.schedules import Schedules
+from rooms.contexts.keno.service.schedules import Schedules, no_such_game
 from rooms.contexts.keno.service.stakes import STAKE_SHARDS, Stakes, stake_shard
 from rooms.contexts.keno.service.taking import KnownAlreadyError, TakeAgainError, Taking
 from rooms.contexts.keno.storage.covering import Uncovered
@@ -43,11 +43,13 @@ class Selling:
     lean: Lean
     taking: Taking
     receipts: Receipts
+    _unknown: Lanes[str, Game] = field(init=False)
     _swift: Lanes[Asked, Answered[Purchase] | None] = field(init=False)
     _looked_at: Lanes[Asked, Answer] = field(init=False)
     _patient: Lanes[Asked, Answer] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._unknown = Lanes("games", self._games, at_once=1)
         self._swift = Lanes("tickets", self._sell_lean, STAKE_SHARDS, MOST_TICKETS, _weight)
         self._looked_at = Lanes(
             "tickets looked at", self._look_and_sell, STAKE_SHARDS, MOST_TICKETS, _weight
@@ -58,7 +60,9 @@ class Selling:
 
     async def buy(self, command: BuyTickets) -> Answered[Purchase]:
         """Sell a ticket for each of some rounds, once per key."""
-        game = self.schedules.known(command.game) or await self._game(command.game)
+        game = self.schedules.known(command.game)
+        if game is None:
+            game = await self._unknown.submit("all", command.game)
         account = await self.stakes.account_of(command.player, game.asset)
         asked = Asked(command, game, account)
         lane = stake_shard(account), game.operator, game.asset
@@ -77,9 +81,10 @@ class Selling:
             self.lean.seen.doubts.add(account)
         return await self.receipts.find(answer)
 
-    async def _game(self, name: str) -> Game:
+    async def _games(self, names: Sequence[str]) -> list[Game | Exception]:
         async with self.database.snapshot() as tx:
-            return await self.schedules.one(tx, name)
+            found = await self.schedules.named(tx, names)
+        return [found.get(name) or no_such_game(name) for name in names]
 
     async def _sell_lean(self, batch: Sequence[Asked]) -> Sequence[Answered[Purchase] | None]:
         return self.receipts.sign(await self.lean.sell(batch))
@@ -91,6 +96,9 @@ class Selling:
         return await self._sell(batch, wait=True)
 
     async def _sell(self, batch: Sequence[Asked], *, wait: bool) -> Sequence[Answer]:
+        # Found before a transaction wants it: one that waited for a second connection could wait
+        # for others that do the same.
+        await self.stakes.shard(batch[0].game.asset, stake_shard(batch[0].account))
         exact = False
         for _ in range(TRIES):
             try:

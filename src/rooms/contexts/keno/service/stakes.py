@@ -24,16 +24,7 @@ class Stakes:
     _players: dict[tuple[PlayerId, Asset], AccountId] = field(default_factory=dict)
 
     async def account_of(self, player: PlayerId, asset: Asset) -> AccountId:
-        """Give the account that a player pays from.
-
-        The account that will hold the stake is found too, before a transaction wants it: one that
-        waited for a second connection could wait for others that do the same.
-        """
-        account = await self._account_of(player, asset)
-        await self.shard(asset, stake_shard(account))
-        return account
-
-    async def _account_of(self, player: PlayerId, asset: Asset) -> AccountId:
+        """Give the account that a player pays from."""
         if asset == SOL:
             return (await self.referral.member_of(player)).account_id
         if (player, asset) not in self._players:

@@ -50,7 +50,7 @@ class Skip(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """A drawn round in the order of the insert's arrays; bytes in the database's hex."""
+    """A drawn round in the order of the insert's arrays; bytes in hexadecimal."""
 
     game: GameId
     number: int
@@ -186,10 +186,10 @@ class RoundStorage:
             INSERT INTO keno.results
                 (game_id, number, fate, server_seed, beacon_round, signature, draw, tickets, handle,
                  at)
-            SELECT game_id, number, 'DRAWN', server_seed, beacon_round, signature, draw, tickets,
-                   handle, $1
-            FROM unnest($2::text::integer[], $3::text::bigint[], $4::text::bytea[],
-                        $5::text::bigint[], $6::text::bytea[], $7::text::bytea[],
+            SELECT game_id, number, 'DRAWN', decode(server_seed, 'hex'), beacon_round,
+                   decode(signature, 'hex'), decode(draw, 'hex'), tickets, handle, $1
+            FROM unnest($2::text::integer[], $3::text::bigint[], $4::text::text[],
+                        $5::text::bigint[], $6::text::text[], $7::text::text[],
                         $8::text::integer[], $9::text::bigint[])
               AS drawn (game_id, number, server_seed, beacon_round, signature, draw, tickets,
                         handle)
@@ -203,8 +203,9 @@ class RoundStorage:
             """
             INSERT INTO keno.results
                 (game_id, number, fate, server_seed, beacon_round, tickets, handle, reason, at)
-            SELECT game_id, number, 'VOID', server_seed, beacon_round, tickets, handle, reason, $1
-            FROM unnest($2::text::integer[], $3::text::bigint[], $4::text::bytea[],
+            SELECT game_id, number, 'VOID', decode(server_seed, 'hex'), beacon_round, tickets,
+                   handle, reason, $1
+            FROM unnest($2::text::integer[], $3::text::bigint[], $4::text::text[],
                         $5::text::bigint[], $6::text::integer[], $7::text::bigint[],
                         $8::text::text[])
               AS voided (game_id, number, server_seed, beacon_round, tickets, handle, reason)
