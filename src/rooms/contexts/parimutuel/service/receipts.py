@@ -1,8 +1,9 @@
 """Receipts of accepted bets: one signature for all that were accepted together."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rooms.contexts.fairness.api import Accepted, Log
 from rooms.contexts.parimutuel.api import BetReceipt
@@ -15,6 +16,9 @@ from rooms.proof.records import bet_entry, ref
 
 Answer = TypeVar("Answer")
 
+# Each bet that is sent again is looked up for itself; a storm of them leaves connections to others.
+LOOKED_UP_AT_ONCE: Final = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
@@ -22,6 +26,9 @@ class Receipts:
 
     log: Log
     ref_key: bytes = field(repr=False)
+    _turns: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(LOOKED_UP_AT_ONCE), init=False
+    )
 
     def sign(self, answers: Sequence[Answer]) -> list[Answer]:
         """Give the bets that one transaction accepted their receipts; leave other answers alone.
@@ -58,7 +65,8 @@ class Receipts:
         bet = answer.value
         if bet.receipt is not None:
             return answer
-        receipt = await self.log.receipt(Accepted.BET, bet.id, bet.placed_at)
+        async with self._turns:
+            receipt = await self.log.receipt(Accepted.BET, bet.id, bet.placed_at)
         return answer if receipt is None else Answered(_signed(bet, receipt), answer.replayed)
 
 
