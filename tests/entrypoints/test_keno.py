@@ -254,6 +254,10 @@ async def test_an_administrator_makes_changes_and_pauses_a_game(site: KenoWeb) -
         f"/v1/admin/keno/games/{GAME}/status", {"status": "DRAINING"}, staff
     )
     is_problem(wrong, 409, "E-GAME-STATUS")
+    nothing = await site.web.client.patch(
+        f"/v1/admin/keno/games/{GAME}", json={}, headers=bearing(staff) | {"Idempotency-Key": "3"}
+    )
+    is_problem(nothing, 422, "E-INPUT")
     async with site.web.house.database.snapshot() as tx:
         rows = await tx.fetch("SELECT at, action, staff_id FROM identity.audit ORDER BY id")
         public = await tx.fetch(

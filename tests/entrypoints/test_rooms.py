@@ -1,4 +1,6 @@
 import asyncio
+import hashlib
+import json
 from datetime import timedelta
 
 from rooms.kernel.time import parse_rfc3339, rfc3339
@@ -46,8 +48,22 @@ async def test_a_room_is_answered_as_the_contract_writes_it(web: Web) -> None:
         },
         "transitions": [{"to": "QUEUING", "at": room["created_at"], "cause": "created"}],
         "pending_void": None,
+        "text_salt": room["text_salt"],
     }
     assert (await web.get(f"/v1/rooms/{room['id']}")).json() == room
+
+
+async def test_a_rooms_title_is_the_one_that_the_public_log_has_the_hash_of(web: Web) -> None:
+    room = await web.room(title="Will SOL touch 165 über Nacht?")
+    await web.house.append()
+
+    entries = (await web.get("/v1/log/entries?start=0&end=99")).json()["entries"]
+
+    (opened,) = [each for each in map(json.loads, entries) if each["kind"] == "room.opened"]
+    salted = bytes.fromhex(room["text_salt"]) + room["title"].encode()
+    assert opened["room"] == room["id"]
+    assert opened["text_hash"] == hashlib.sha256(salted).hexdigest()
+    assert "über" not in str(entries)
 
 
 async def test_a_room_sent_again_with_its_key_is_the_same_room_byte_for_byte(web: Web) -> None:

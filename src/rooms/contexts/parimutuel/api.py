@@ -105,7 +105,10 @@ class PendingVoid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomView:
-    """A room as anyone may see it. Pools in lamports; dividends are indicative until lock."""
+    """A room as anyone may see it. Pools in lamports; dividends are indicative until lock.
+
+    ``text_salt``, in hex, and the title give the hash that the public log has.
+    """
 
     id: RoomId
     title: str
@@ -127,6 +130,7 @@ class RoomView:
     terms: Mapping[str, Any]
     transitions: list[Transition] = field(default_factory=list)
     pending_void: PendingVoid | None = None
+    text_salt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,11 +52,11 @@ def parimutuel_module(
     ref_key: bytes,
 ) -> Module[Rooms]:
     """Wire parimutuel: ``limits`` and ``terms`` are the settings in force."""
-    rooms, bets, queries = RoomStorage(), BetStorage(), RoomQueries(near.oracle)
+    salts = Salts(ref_key)
+    rooms, bets, queries = RoomStorage(), BetStorage(), RoomQueries(near.oracle, salts)
     settling = Settling(
         database, rooms, SettlementStorage(), near.ledger, near.oracle, near.referral, near.log
     )
-    salts = Salts(ref_key)
     voiding = Voiding(
         database=database,
         rooms=rooms,

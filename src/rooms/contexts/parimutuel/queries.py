@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from rooms.contexts.oracle.api import Newest, Oracle
@@ -21,7 +21,7 @@ from rooms.platform.database import Row, Tx, array
 from rooms.platform.metrics import IN_PLAY, LATE
 from rooms.proof.condition import leaves, parse_market
 from rooms.proof.pool import Side, dividends
-from rooms.proof.records import bet_entry, ref
+from rooms.proof.records import Salts, bet_entry, ref
 from rooms.proof.terms import parse_terms
 
 GIVE_WAY_EVERY: Final = 1_000
@@ -52,9 +52,13 @@ ROOMS: Final = """
 
 @dataclass(frozen=True, slots=True)
 class RoomQueries:
-    """The reading side of rooms; prices come from the oracle's newest observations."""
+    """The reading side of rooms; prices come from the oracle's newest observations.
+
+    ``salts`` makes the salt by which the public log has a room's title.
+    """
 
     oracle: Oracle
+    salts: Salts
 
     async def room(self, tx: Tx, room: RoomId) -> RoomView:
         """Show one room with its whole life; refuses E-ROOM-UNKNOWN."""
@@ -113,7 +117,15 @@ class RoomQueries:
         for move in moves:
             transition = Transition(RoomStatus(move["status"]), move["at"], move["cause"])
             life.setdefault(move["room_id"], []).append(transition)
-        return [_view(row, newest, life.get(row["id"], [])) for row in rows]
+        return [
+            replace(
+                _view(row, newest, life.get(row["id"], [])), text_salt=self._salt(row["id"]).hex()
+            )
+            for row in rows
+        ]
+
+    def _salt(self, room: int) -> bytes:
+        return self.salts.of(f"room|{room}")
 
     async def pool_courses(
         self, tx: Tx, rooms: Collection[RoomId], points: int

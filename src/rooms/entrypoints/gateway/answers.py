@@ -75,6 +75,7 @@ def room_json(room: RoomView) -> messages.Room:
         pending_void=messages.PendingVoid(void.reason, rfc3339(void.effective_at))
         if void
         else None,
+        text_salt=room.text_salt,
     )
 
 

@@ -61,6 +61,7 @@ ROOM: Final[Json] = {
     },
     "transitions": [{"to": "QUEUING", "at": AT, "cause": "created"}],
     "pending_void": None,
+    "text_salt": "6a1f0b9ce35d4c0f8f2f7d3b9c1e4a52",
 }
 QUOTE: Final[Json] = {
     "side": "YES",

@@ -81,9 +81,12 @@ async def change_game(request: Call, game: FromPath[str]) -> Response[bytes]:
     """Change a game as the administrator who asks."""
     staff, key = await staff_of(request), idempotency_key(request)
     body, digest = await read_body(request, kenomessages.TermsAsked)
+    changes = changes_of(body)
+    if not changes:
+        raise Refusal("E-INPUT", why="it names no term to change")
     scope = f"staff:{staff.id} PATCH /v1/admin/keno/games/{game}"
     done = await gateway_of(request).keno.change_game(
-        game, changes_of(body), by=staff, key=CommandKey(scope, key, digest)
+        game, changes, by=staff, key=CommandKey(scope, key, digest)
     )
     return answer(game_json(done.value), replayed=done.replayed)
 

@@ -169,7 +169,10 @@ class PendingVoid(Struct, frozen=True):
 
 
 class Room(Struct, frozen=True):
-    """A room. Dividends are indicative until it locks."""
+    """A room. Dividends are indicative until it locks.
+
+    SHA-256 of ``text_salt`` and the title is what the public log has of the title.
+    """
 
     id: Id
     title: str
@@ -192,6 +195,7 @@ class Room(Struct, frozen=True):
     terms: Terms
     transitions: list[Transition]
     pending_void: PendingVoid | None
+    text_salt: str
 
 
 class Quote(Struct, frozen=True):
