@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyblst  # type: ignore[import-untyped]
 import pytest
 import pytest_asyncio
 
-from rooms.proof.beacon import NO_ENTROPY
+from rooms.proof.beacon import NO_ENTROPY, QUICKNET, SANDBOX, Beacon, beacon_json
 from rooms.proof.daycheck import verify_day
 from rooms.proof.dayfile import DayHash
 from rooms.proof.fields import Malformed, read_object
@@ -20,6 +21,7 @@ from rooms.proof.roundcheck import verify_round
 from rooms.proof.roundfile import parse_round, parse_ticket, round_json, ticket_json
 from rooms.proof.ticketcheck import verify_ticket
 from rooms.proof.verifypage import checker
+from rooms.sandbox.drand import signed
 from tests.browser import opened_tab
 from tests.proof.checking_page import KEYS, changed, one_browser, short_day, written
 from tests.proof.keno_files import (
@@ -30,6 +32,7 @@ from tests.proof.keno_files import (
     with_key,
     without_key,
 )
+from tests.proof.test_bls import SIGNED
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -96,6 +99,32 @@ async def test_beacons_are_those_of_the_vectors(script: "Page") -> None:
     assert found == [[each["beacon_round"], each["time"]] for each in known]
 
 
+async def test_signatures_of_beacons_are_those_of_their_chain_round_and_key(script: "Page") -> None:
+    genuine = [(QUICKNET, number, bytes.fromhex(known)) for number, known in SIGNED.items()]
+    genuine += [(SANDBOX, number, signed(number).signature) for number in (1, 2**63 - 1)]
+    _, number, signature = genuine[0]
+    point = pyblst.BlstP1Element().uncompress(signature)
+    forged = [
+        (QUICKNET, number + 1, signature),
+        (SANDBOX, number, signature),
+        (QUICKNET, number, bytes((-point).compress())),
+        (QUICKNET, number, bytes((point + point).compress())),
+        (QUICKNET, number, b"\xc0" + bytes(47)),
+        (QUICKNET, number, b"\x80" + bytes(46) + b"\x04"),  # on the curve, not in the group
+        (QUICKNET, number, bytes([signature[0] & 0x7F]) + signature[1:]),
+        (QUICKNET, number, b"\x9f" + b"\xff" * 47),
+    ]
+    asked = [
+        [drand.public_key.hex(), str(number), raw.hex()]
+        for drand, number, raw in (*genuine, *forged)
+    ]
+    found = await script.evaluate(
+        "(all) => all.map(([key, round, signature]) => isBeaconSigned(key, BigInt(round), signature))",
+        asked,
+    )
+    assert found == [True] * len(genuine) + [False] * len(forged)
+
+
 async def test_the_log_is_that_of_the_vectors(script: "Page") -> None:
     known = vectors("log")
     hashes, roots, included, grown = await script.evaluate(
@@ -156,7 +185,7 @@ async def judged_by_the_page(script: "Page", files: list[bytes], keys: str | Non
 
 
 def judged(verify: Callable[[bytes, Signers], Report], file: bytes, keys: str | None) -> Judged:
-    """What ``rooms verify`` finds; beacons' signatures, which the page leaves alone, left out."""
+    """What ``rooms verify`` finds."""
     try:
         report = verify(file, with_key() if keys else without_key())
     except Malformed:
@@ -193,13 +222,13 @@ VOID_TICKET = GAME.ticket(
 @pytest.mark.parametrize(
     ("verify", "file", "step"),
     [
-        (a_round, written(round_json(GAME.round(FIRST + 7))), 29),
-        (a_round, written(round_json(Game(NO_ENTROPY).round(FIRST + 7))), 79),
-        (a_round, written(round_json(GAME.void_round())), 79),
-        (a_round, written(round_json(GAME.skipped_round())), 79),
-        (a_ticket, written(ticket_json(GAME.ticket())), 47),
-        (a_ticket, written(ticket_json(VOID_TICKET)), 97),
-        (a_day, short_day(), 331),
+        (a_round, written(round_json(GAME.round(FIRST + 7))), 67),
+        (a_round, written(round_json(Game(NO_ENTROPY).round(FIRST + 7))), 211),
+        (a_round, written(round_json(GAME.void_round())), 211),
+        (a_round, written(round_json(GAME.skipped_round())), 211),
+        (a_ticket, written(ticket_json(GAME.ticket())), 101),
+        (a_ticket, written(ticket_json(VOID_TICKET)), 311),
+        (a_day, short_day(), 1499),
     ],
     ids=["round", "no entropy", "void", "skipped", "ticket", "void ticket", "day"],
 )
@@ -252,7 +281,7 @@ async def test_forged_rounds_and_tickets_are_judged_alike_with_the_same_steps(
     script: "Page",
 ) -> None:
     round_, ticket = round_json(GAME.round(FIRST + 7)), ticket_json(GAME.ticket())
-    entry = round_["chain"]["entry"]
+    entry, number = round_["chain"]["entry"], round_["beacon"]["round"]
     rounds = [
         changed(round_, "draw", to=round_["draw"][::-1]),
         changed(round_, "draw", to=None),
@@ -261,6 +290,7 @@ async def test_forged_rounds_and_tickets_are_judged_alike_with_the_same_steps(
         changed(round_, "game", to="keno-fast"),
         changed(round_, "drand", to=None),
         changed(round_, "beacon", to=None),
+        changed(round_, "beacon", to=beacon_json(Beacon(number, signed(5).signature))),
         changed(round_, "void", to=ticket["round"]["paytable"]),
         changed(round_, "chain", "index", to=0),
         changed(round_, "chain", "entry", to=entry.replace("80", str(2**60))),

@@ -293,7 +293,7 @@ export class Day {
   }
 
   unchecked() {
-    const listed = ["(c) the beacons' BLS signatures: `rooms verify day --beacons` checks them"];
+    const listed = ["(c) the signatures of beacons: a round's own file shows it for one, or `rooms verify day --beacons`"];
     if (this.head.drand.some(({ isSandbox }) => isSandbox)) {
       listed.push("(c) the beacons' worth: the sandbox's secret key is one that everybody may know");
     }

@@ -1,5 +1,6 @@
 // A round: steps (a) to (e) of docs/spec/fairness.md, section 6. Nothing of the house is believed.
 
+import { isBeaconSigned } from "./bls.js";
 import { TERMS, beaconDue, commitOf, draw, entropyOf, parseBeacon, parseInfo } from "./draw.js";
 import { parseTerms, slot } from "./draw.js";
 import { Malformed, numbers, octets, optional, requireNames, rfc3339 } from "./fields.js";
@@ -19,7 +20,7 @@ const SKIPPED = "skipped";
 const ROUND_RULES = {
   [SEED]: "hashed as often as its round says it gives the chain's terminal, hashed once the commit",
   [CHAIN]: "its terms are in the log and were recorded before its first round opened",
-  [BEACON]: "the first one after the scheduled lock and its guard",
+  [BEACON]: "the first one after the scheduled lock and its guard, signed by its chain",
   [DRAW]: "the numbers that seed, game, round and entropy give, in their order",
   [PAYTABLE]: "in the log, and the one of the chain's hash",
   [VOID]: "recorded in the log with the round's seed",
@@ -160,6 +161,9 @@ function checkBeacon(findings, proof, terms) {
   if (proof.beacon) {
     const due = beaconDue(terms, proof.drand, proof.number);
     findings.expect(BEACON, "its round", proof.beacon.round, due);
+    if (!isBeaconSigned(proof.drand.publicKey, proof.beacon.round, proof.beacon.signature)) {
+      findings.note(BEACON, "its signature is not that of its chain over its round");
+    }
   }
 }
 
@@ -204,15 +208,10 @@ function checkSkipped(findings, proof, signers) {
   }
 }
 
-/** What is said of a beacon whose signature this page leaves alone. */
-export const NO_SIGNATURE =
-  "(c) the beacon's BLS signature: not checked here, `rooms verify` checks it";
-
 function uncheckedOfRound(proof, signers, checked) {
   const listed = [NO_ANCHOR];
   listed.push("other chains of the game: that no other one covers this round, the whole log shows");
   if (!proof.seed && !proof.skipped) listed.push("the commit: its seed is not shown yet");
-  if (proof.beacon) listed.push(NO_SIGNATURE);
   if (proof.drand?.isSandbox) {
     listed.push("the beacon's worth: it is of the sandbox, whose secret key everybody may know");
   }

@@ -6,8 +6,7 @@ import { rfc3339, table, text, whole } from "./fields.js";
 import { isReceiptOf, leafHash, rootByInclusion } from "./merkle.js";
 import { Findings, checkLeaf, parseLeaf, parsePath, parseReceipt, prizeOf } from "./records.js";
 import { readRecord, readable, unlessMalformed, unlessUnreadable } from "./records.js";
-import { NO_ANCHOR, NO_SIGNATURE, checkRound, missingOf, parseRound, rulesOf } from "./round.js";
-import { verdictOf } from "./round.js";
+import { NO_ANCHOR, checkRound, missingOf, parseRound, rulesOf, verdictOf } from "./round.js";
 import { hex, joined, unhex, utf8 } from "./sha2.js";
 
 const PRIZE = "(e) prize";
@@ -176,7 +175,6 @@ function uncheckedOfTicket(proof, terms, signers) {
   const listed = [];
   if (!proof.receipt) listed.push("the receipt: none was given");
   if (proof.refund === "CANCELLED") listed.push("that the player cancelled: only the player knows");
-  if (proof.round.beacon) listed.push(NO_SIGNATURE);
   listed.push(NO_ANCHOR);
   const known = knownFrom(terms, proof.round.drand, proof.round.number);
   const note = proof.binding?.accepted.note;
