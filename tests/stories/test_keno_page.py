@@ -81,7 +81,8 @@ async def test_a_ticket_is_bought_drawn_told_in_one_sentence_and_can_be_checked(
         async with page.context.expect_page() as opened:
             await page.locator(".ticket .verify").click()
         checker = await opened.value
-        assert checker.url.startswith(f"{house.base}/verify#")
+        assert checker.url.startswith(f"{house.base}/verify#proof=")
+        await checker.locator('.report[data-verdict="verified"]').wait_for()
 
 
 async def test_who_loses_the_connection_in_mid_round_sees_what_came_of_it(

@@ -5,14 +5,14 @@ import { rounded } from "./odds.js";
 
 const LAST = 20;
 
-/** Make the list of the last draws in `place`; `proofLink(round)` gives a link. */
-export function lastDraws(place, { proofLink }) {
+/** Make the list of the last draws in `place`; `proof(round)` gives a link. */
+export function lastDraws(place, { proof }) {
   const list = el("ol", { class: "past" });
   place.append(list);
   const show = keyed(list, (round) => round.number, (round) => {
     const numbers = el("ol", { class: "few" });
     const name = el("span", { class: "ticket-round" }, `Round ${round.number}`);
-    const node = el("li", {}, el("div", { class: "pair" }, name, proofLink(round.number)), numbers);
+    const node = el("li", {}, el("div", { class: "pair" }, name, proof(round.number)), numbers);
     return {
       node,
       update(now) {

@@ -1,5 +1,5 @@
 // The keno page. What is shown follows from what is known (table.js), the server's clock and the
-// ticket being made out; the clock turns it all, ten times a second while something moves.
+// ticket being made out; the clock turns it all, ten times a second while numbers come.
 
 import { choosing } from "./choosing.js";
 import { el, say, set } from "./dom.js";
@@ -8,7 +8,7 @@ import { follow } from "./kenofeed.js";
 import { orders } from "./orders.js";
 import { paytable } from "./paytable.js";
 import { command, currentPlayer, freshKey, get, hasPlayMoney, onNews, onPlayer, signUp, tellTabs } from "./player.js";
-import { proofLink } from "./proofs.js";
+import { proofLink, roundProof, ticketProof } from "./proofs.js";
 import { isTold, shown } from "./reveal.js";
 import { locksAt, opensAt, phase, reachable } from "./schedule.js";
 import { clock, session } from "./session.js";
@@ -18,7 +18,8 @@ import { catches, drawn, forgetPlayer, newTable, outcome, ownTickets, takeTicket
 import { ticketList } from "./tickets.js";
 import { atSecond, serverNow } from "./time.js";
 
-const TURN = 100;
+const MOVING = 100;
+const STILL = 250;
 const LAST = 20;
 const PAGE = 200;
 
@@ -101,7 +102,6 @@ function repeat() {
 }
 
 function build(terms) {
-  const link = (round) => proofLink(name, round);
   const list = el("ul", { class: "orders" });
   const own = el("div");
   byId("own").append(list, own);
@@ -129,9 +129,9 @@ function build(terms) {
       join,
     }),
     notices: notices(list, { next: playNext, close: purchases.close }),
-    own: ticketList(own, { giveBack, proofLink: link }),
+    own: ticketList(own, { giveBack, proof: (each) => proofLink(ticketProof(each), `your ticket of round ${each.round}`) }),
     pays: paytable(byId("pays"), terms, spots),
-    last: lastDraws(byId("last"), { proofLink: link }),
+    last: lastDraws(byId("last"), { proof: (round) => proofLink(roundProof(name, round), `round ${round}`) }),
     heat: heat(byId("heat"), terms, readHistory),
   };
 }
@@ -144,8 +144,9 @@ function available(told) {
   return secret.reduce((sum, each) => sum - BigInt(each.prize.amount), BigInt(balance.available.amount));
 }
 
+/** Show all as it is now; says whether something moves. */
 function turn() {
-  if (!parts || document.hidden) return;
+  if (!parts || document.hidden) return false;
   const { game } = table;
   const { terms } = parts;
   const now = serverNow();
@@ -188,6 +189,7 @@ function turn() {
   const whole = onStage && told(onStage.number) && mine.length === 1;
   parts.pays.update({ count: ticket.picks.size, stake: ticket.stake, caught: whole && mine[0].picks.length === ticket.picks.size ? catches(mine[0], onStage.draw) : null });
   showPast(told);
+  return onStage !== null && !told(onStage.number);
 }
 
 function showPast(told) {
@@ -258,7 +260,11 @@ hasPlayMoney().then((can) => {
   turn();
 }, () => {});
 if (currentPlayer()) purchases.resume();
-setInterval(turn, TURN);
+function turning() {
+  const moving = turn();
+  setTimeout(turning, moving ? MOVING : STILL);
+}
+turning();
 get("/v1/keno/games").then(({ items }) => {
   const links = items.flatMap(({ game }) => [el("a", { href: `/keno?game=${encodeURIComponent(game)}`, "aria-current": game === name ? "page" : null }, game), " "]);
   byId("games").append("Games: ", ...links);

@@ -1,26 +1,45 @@
-// A link per round to check it: the verifier gets the round's proof in the address's fragment, which
+// A link to check a round or a ticket: the verifier gets the proof in the address's fragment, which
 // no browser sends anywhere.
 
 import { el } from "./dom.js";
 import { get } from "./player.js";
 
-export function proofAddress(game, round) {
+const TRIES = 4;
+const AGAIN = 700;
+
+/** Give where a round's proof is. */
+export function roundProof(game, round) {
   return `/v1/keno/games/${encodeURIComponent(game)}/rounds/${round}/proof`;
 }
 
-/** Make a link that opens the verifier with a round's proof; where none comes, it says why. */
-export function proofLink(game, round) {
-  const link = el("a", { class: "verify", href: "/verify", target: "_blank", rel: "noopener", "aria-label": `Verify round ${round}` }, "Verify");
+/** Give where a ticket's proof is, with that of its round; who knows the reference may read it. */
+export function ticketProof({ id, ref }) {
+  return `/v1/keno/tickets/${id}/proof?ref=${ref}`;
+}
+
+/** Make a link that opens the verifier with the proof at `path`; where none comes, it says so. */
+export function proofLink(path, name) {
+  const link = el("a", { class: "verify", href: "/verify", target: "_blank", rel: "noopener", "aria-label": `Verify ${name}` }, "Verify");
   link.addEventListener("click", async (event) => {
     event.preventDefault();
-    try {
-      const proof = JSON.stringify(await get(proofAddress(game, round)));
-      window.open(`/verify#proof=${encode(proof)}`, "_blank", "noopener");
-    } catch (problem) {
-      link.replaceChildren(problem.code === "E-PROOF-WAITS" ? "Proof in a moment" : "Try again");
-    }
+    const proof = await fetched(path);
+    if (proof) window.open(`/verify#proof=${encode(JSON.stringify(proof))}`, "_blank", "noopener");
+    else link.replaceChildren("No proof yet: try again");
   });
   return link;
+}
+
+/** Read a proof; a round that was just drawn may wait a moment for its place in the log. */
+async function fetched(path) {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    try {
+      return await get(path);
+    } catch (problem) {
+      if (problem.code !== "E-PROOF-WAITS") return null;
+      await new Promise((done) => setTimeout(done, AGAIN));
+    }
+  }
+  return null;
 }
 
 function encode(text) {

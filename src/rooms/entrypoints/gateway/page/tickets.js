@@ -25,13 +25,13 @@ export function grouped(tickets, isWaiting) {
   return groups;
 }
 
-/** Make the list in `place`. `giveBack(tickets)` is asked for, `proofLink(round)` gives a link. */
-export function ticketList(place, { giveBack, proofLink }) {
+/** Make the list in `place`. `giveBack(tickets)` is asked for, `proof(ticket)` gives a link. */
+export function ticketList(place, { giveBack, proof }) {
   const list = el("ul", { class: "tickets" });
   const none = el("p", { class: "label" }, "No ticket yet. What you buy stands here, with what became of it.");
   const older = el("p", { class: "label" });
   place.append(none, list, older);
-  const show = keyed(list, (group) => group.key, (group) => item(group, { giveBack, proofLink }));
+  const show = keyed(list, (group) => group.key, (group) => item(group, { giveBack, proof }));
   return {
     /** `see(ticket)` gives {round, told, locked, opened} of a ticket. */
     update(tickets, see) {
@@ -43,16 +43,16 @@ export function ticketList(place, { giveBack, proofLink }) {
   };
 }
 
-function item(group, { giveBack, proofLink }) {
+function item(group, { giveBack, proof }) {
   const name = el("span", { class: "ticket-round" });
   const words = el("span", { class: "ticket-words" });
   const came = el("span", { class: "came" });
   const picks = el("span", { class: "picks" }, ...group.tickets[0].picks.map((pick) => el("i", {}, String(pick))));
   const back = el("button", { type: "button", class: "plain" });
-  const proof = proofLink(group.tickets[0].round);
+  const check = proof(group.tickets[0]);
   let latest = group;
   back.addEventListener("click", () => giveBack(latest.tickets));
-  const node = el("li", { class: "ticket" }, el("div", { class: "pair" }, name, came), picks, el("div", { class: "pair" }, words, back, proof));
+  const node = el("li", { class: "ticket" }, el("div", { class: "pair" }, name, came), picks, el("div", { class: "pair" }, words, back, check));
   return {
     node,
     update(now) {
@@ -71,7 +71,7 @@ function item(group, { giveBack, proofLink }) {
       say(came, decided ? signed(net) : returned ? `${stake} back` : `stake ${stake}`);
       back.hidden = !waiting;
       say(back, tickets.length > 1 ? `Give ${tickets.length} back` : "Give back");
-      proof.hidden = !(told && round);
+      check.hidden = !(told && round);
       const drawn = told && round?.draw ? round.draw : [];
       [...picks.children].forEach((each, index) => set(each, "data-drawn", drawn.includes(ticket.picks[index]) ? "yes" : "no"));
     },
