@@ -65,6 +65,7 @@ async def test_a_wrong_password_is_refused(data: Path) -> None:
         ("data_checksums", "on"),
         ("listen_addresses", "127.0.0.1"),
         ("max_connections", "200"),
+        ("wal_segment_size", "4MB"),
     ],
 )
 async def test_the_server_keeps_what_it_acknowledges(

@@ -21,6 +21,7 @@ DATABASE: Final = "rooms"
 _ROLES: Final = (SUPERUSER, OWNER, APP, READER)
 _FIRST_START_MEBIBYTES: Final = 300
 _START_MEBIBYTES: Final = 64
+_WAL_MEGABYTES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _initdb(cluster: Cluster, who: RunAs, folder: Path, password_file: Path) -> 
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--data-checksums",
+        # A commit that needs a new file waits until it is filled with zeros, all others with it.
+        f"--wal-segsize={_WAL_MEGABYTES}",
         "--no-instructions",
         "--no-sync",  # everything is synced once, when the roles are there too
     )
