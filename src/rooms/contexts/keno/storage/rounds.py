@@ -7,7 +7,8 @@ from rooms.kernel.ids import GameId
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx, array
 
-# A game's pointers go over what lies behind them without a gap.
+# A game's pointers go over what lies behind them without a gap. Only what lies before them is read:
+# a join would be planned over all rounds that the game ever had.
 ADVANCE: Final = """
     UPDATE keno.games AS game
     SET drawn_to = drawn.upto,
@@ -15,18 +16,18 @@ ADVANCE: Final = """
             SELECT min(result.number) - 1 FROM keno.results AS result
             WHERE result.game_id = game.id AND result.tickets > 0
               AND result.number > game.settled_to AND result.number <= drawn.upto
-              AND NOT EXISTS (SELECT FROM keno.settlements AS settlement
-                              WHERE settlement.game_id = game.id
-                                AND settlement.number = result.number)
+              AND (SELECT settlement.number FROM keno.settlements AS settlement
+                   WHERE settlement.game_id = game.id
+                     AND settlement.number = result.number) IS NULL
         ), drawn.upto)
     FROM keno.games AS before
     CROSS JOIN LATERAL (
-        SELECT coalesce((
-            SELECT min(locked.round) - 1
-            FROM generate_series(before.drawn_to + 1, before.locked_to) AS locked (round)
-            WHERE NOT EXISTS (SELECT FROM keno.results AS result
-                              WHERE result.game_id = before.id AND result.number = locked.round)
-        ), before.locked_to) AS upto
+        SELECT coalesce(max(ended.number) FILTER (
+                   WHERE ended.number = before.drawn_to + ended.place), before.drawn_to) AS upto
+        FROM (SELECT result.number, row_number() OVER (ORDER BY result.number) AS place
+              FROM keno.results AS result
+              WHERE result.game_id = before.id AND result.number > before.drawn_to
+                AND result.number <= before.locked_to) AS ended
     ) AS drawn
     WHERE game.id = before.id AND before.id = ANY ($1::text::integer[])
 """
