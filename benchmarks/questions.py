@@ -18,6 +18,7 @@ QUESTIONS: Final = (
     "oracle_tick",
     "touch_to_settled",
     "keno",
+    "live",
 )
 ON_REQUEST: Final = ("growth",)
 """What takes too long to be run unless it is named."""

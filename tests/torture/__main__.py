@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "race": "let many clients do at the same time what only one may do",
     "simulate": "run rooms on a virtual clock with delays, reordering, duplicates and faults",
     "hostile": "send bodies, headers and paths that nobody should send",
+    "live": "cut clients of the feed off, kill its gateways; each must end with the truth",
     "planted": "show which test catches each planted bug",
 }
 

@@ -284,6 +284,27 @@ OUTBOX_LAG: Final = Gauge(
     registry=REGISTRY,
 )
 
+FEED_CLIENTS: Final = Gauge(
+    "rooms_feed_clients", "Connections of the live feed.", registry=REGISTRY
+)
+FEED_FRAMES: Final = Counter(
+    "rooms_feed_frames_total", "Frames of topics written to clients.", registry=REGISTRY
+)
+FEED_DELAY: Final = Histogram(
+    "rooms_feed_delay_seconds",
+    "Time from telling of a fact to writing its frame to the clients here.",
+    buckets=FAST,
+    registry=REGISTRY,
+)
+FEED_DROPPED: Final = Counter(
+    "rooms_feed_dropped_total",
+    "Clients sent away, because they read too slowly or asked what the feed does not take.",
+    ("why",),
+    registry=REGISTRY,
+)
+FEED_GAPS: Final = Counter(
+    "rooms_feed_gaps_total", "Clients told that frames are lost to them.", registry=REGISTRY
+)
 BUILD: Final = Info("rooms_build", "Which program runs.", registry=REGISTRY)
 BUILD.info({"version": __version__, "python": platform.python_version()})
 LOOP_LAG: Final = Histogram(

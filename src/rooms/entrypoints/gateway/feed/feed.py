@@ -16,6 +16,7 @@ from rooms.entrypoints.gateway.feed.socket import Sockets
 from rooms.entrypoints.gateway.feed.telling import Telling
 from rooms.kernel.time import Clock
 from rooms.platform.database import Database
+from rooms.platform.metrics import FEED_DROPPED
 from rooms.platform.module import Together, Worker
 
 
@@ -40,6 +41,8 @@ def live_feed(
     per_address: int,
 ) -> Feed:
     """Wire the feed; one address may hold ``per_address`` connections."""
+    for why in ("slow", "refused"):
+        FEED_DROPPED.labels(why)  # shown from 0
     hub = Hub(database, Shown(rooms, keno, ledger), clock)
     telling = Telling(rooms, keno, clock)
 

@@ -11,15 +11,17 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
+import msgspec
 import structlog
 
 from rooms.entrypoints.gateway.feed.channels import Channel, Frame, Snapshot, Watcher
 from rooms.entrypoints.gateway.feed.names import Topic
 from rooms.entrypoints.gateway.feed.shown import Shown
 from rooms.entrypoints.gateway.feed.wireframes import PING, text_message
-from rooms.kernel.time import Clock
+from rooms.kernel.time import Clock, parse_rfc3339
 from rooms.platform import topics
 from rooms.platform.database import Database, NotDone, Unavailable
+from rooms.platform.metrics import FEED_CLIENTS, FEED_DELAY, FEED_FRAMES
 from rooms.platform.topics import Numbered, written
 
 log = structlog.get_logger()
@@ -30,8 +32,9 @@ LOOK_ANYWAY: Final = 1.0
 # A snapshot serves others as long as this many seconds and frames have not passed since.
 FRESH_FOR: Final = 2.0
 FRESH_FRAMES: Final = 50
-# Snapshots that are made at the same time: each takes two connections of the pool.
-SNAPSHOTS: Final = 3
+# Who looks at a topic may wait in the line with a connection in his hand, while who stands there
+# wants a second one: so few may look at the same time that the pool always has one left.
+LOOKS: Final = 2
 RENEW_EVERY: Final = 300.0
 IDLE_FOR: Final = 60.0
 FORGET_EVERY: Final = 30.0
@@ -49,7 +52,7 @@ class Hub:
     _watchers: "set[Watcher]" = field(default_factory=set)
     _last: int | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SNAPSHOTS))
+    _looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
     _made: dict[str, asyncio.Lock] = field(default_factory=dict)
     _stale: bool = False
 
@@ -66,10 +69,12 @@ class Hub:
     def enter(self, watcher: Watcher) -> None:
         """Let a client's connection hear the heartbeat."""
         self._watchers.add(watcher)
+        FEED_CLIENTS.set(len(self._watchers))
 
     def leave(self, watcher: Watcher) -> None:
         """Tell a client nothing more."""
         self._watchers.discard(watcher)
+        FEED_CLIENTS.set(len(self._watchers))
         for channel in self._channels.values():
             channel.remove(watcher)
 
@@ -79,7 +84,7 @@ class Hub:
         if channel is None:
             channel = self._channels[topic.kept] = Channel(topic)
         if channel.seq is None:
-            async with self.database.transaction() as tx:
+            async with self._looking, self.database.transaction() as tx:
                 found = await topics.look(tx, [topic.kept])
             await self._catch_up(channel, found[topic.kept])
         return channel
@@ -101,7 +106,7 @@ class Hub:
 
     async def _make(self, channel: Channel) -> Snapshot:
         topic, now = channel.topic, asyncio.get_running_loop().time()
-        async with self._making, self.database.transaction() as tx:
+        async with self._looking, self.database.transaction() as tx:
             seq = (await topics.look(tx, [topic.kept]))[topic.kept]
             data = await self.shown.now(topic)
         await self._catch_up(channel, seq)
@@ -159,7 +164,9 @@ class Hub:
         for topic, frames in groupby(sorted(news, key=_topic), key=_topic):
             channel = self._channels.get(topic)
             if channel is not None:
-                channel.tell([_frame(each) for each in frames])
+                FEED_FRAMES.inc(channel.tell([_frame(each) for each in frames]))
+        told = parse_rfc3339(_STAMP.decode(news[-1].frame).at)
+        FEED_DELAY.observe(max(0.0, (self.clock.now() - told).total_seconds()))
 
     def _say_stale(self, why: str) -> None:
         if not self._stale:
@@ -196,7 +203,7 @@ class Hub:
                 del self._channels[name]
                 self._made.pop(name, None)
         if self._channels:
-            async with self.database.transaction() as tx:
+            async with self._looking, self.database.transaction() as tx:
                 found = await topics.look(tx, self._channels)
             await self.read()
             for name, seq in found.items():
@@ -216,6 +223,13 @@ class Hub:
         """Send the same to everyone who is connected."""
         for watcher in tuple(self._watchers):
             watcher.write(wire)
+
+
+class _Stamp(msgspec.Struct):
+    at: str
+
+
+_STAMP: Final = msgspec.json.Decoder(_Stamp)
 
 
 def _frame(row: Numbered) -> Frame:

@@ -22,6 +22,7 @@ from rooms.entrypoints.gateway.feed.requests import (
 from rooms.entrypoints.gateway.problems import ProblemAnswer, failed, refused
 from rooms.kernel.ids import PlayerId
 from rooms.kernel.refusal import Refusal
+from rooms.platform.metrics import FEED_GAPS
 
 log = structlog.get_logger()
 
@@ -194,6 +195,7 @@ class Session:
         task.add_done_callback(self._anew.discard)
 
     def _say_gap(self, channel: Channel, seq: int | None) -> None:
+        FEED_GAPS.inc()
         self.write(self.hub.note("gap", {"seq": seq}, channel.topic.shown))
 
     async def _begin_anew(self, channel: Channel) -> None:

@@ -23,6 +23,7 @@ from websockets.server import ServerProtocol
 from rooms.entrypoints.gateway.feed.session import Session
 from rooms.entrypoints.gateway.problems import MEDIA_TYPE, ProblemAnswer, refused
 from rooms.kernel.refusal import Refusal
+from rooms.platform.metrics import FEED_DROPPED
 
 log = structlog.get_logger()
 
@@ -194,6 +195,7 @@ class FeedSocket(asyncio.Protocol):
         self._flush()
 
     def _drop(self, reason: str) -> None:
+        FEED_DROPPED.labels("refused").inc()
         self.close(POLICY, reason)
 
     def pause_writing(self) -> None:
@@ -212,6 +214,7 @@ class FeedSocket(asyncio.Protocol):
         log.info(
             "a client of the feed was too slow", unread=self._transport.get_write_buffer_size()
         )
+        FEED_DROPPED.labels("slow").inc()
         self.close(LATER, f"you read too slowly: {RESUME}")
 
     def _wait(self, seconds: float, then: Callable[[], object]) -> None:
