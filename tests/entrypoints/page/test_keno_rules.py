@@ -183,6 +183,25 @@ async def test_what_brings_back_the_stake_or_less_is_no_win(blank: "Page") -> No
     assert await sentence(blank, [3], same) == "Round 7: 1 of 2 drawn, 1.0000 SOL back, net zero."
 
 
+async def test_draws_are_remembered_newest_first_and_none_twice(blank: "Page") -> None:
+    rounds = [{"number": 9, "draw": [1]}, {"number": 8, "draw": None}, {"number": 7, "draw": [2]}]
+    code = "return remembered([[7, [2]], [6, [3]], [5, [4]]], rounds, 3)"
+
+    found = await ask(blank, "draws.js", code, rounds=rounds)
+
+    assert found == [[9, [1]], [7, [2]], [6, [3]]]
+
+
+async def test_own_tickets_stand_newest_first(blank: "Page") -> None:
+    code = """
+        const table = newTable();
+        for (const id of ["9", "10", "8"]) takeTicket(table, { id, status: "ACCEPTED" });
+        return ownTickets(table).map((ticket) => ticket.id);
+    """
+
+    assert await ask(blank, "table.js", code) == ["10", "9", "8"]
+
+
 async def test_the_spread_of_even_counts_is_zero_and_of_one_draw_what_it_must_be(
     blank: "Page",
 ) -> None:

@@ -37,6 +37,13 @@ function roundWords(round) {
   return `Skipped: ${why}, and nobody had a ticket.`;
 }
 
+/** Put draws that are new before those known, each [round, draw], newest first and none twice. */
+export function remembered(known, rounds, most) {
+  const numbers = new Set(known.map(([number]) => number));
+  const fresh = rounds.filter((round) => round.draw && !numbers.has(round.number));
+  return fresh.length ? [...fresh.map((round) => [round.number, round.draw]), ...known].slice(0, most) : known;
+}
+
 /** Count how often each number is in so many draws. */
 export function counts(draws, numbers) {
   const found = new Array(numbers).fill(0);

@@ -3,7 +3,7 @@
 
 import { choosing } from "./choosing.js";
 import { el, say, set } from "./dom.js";
-import { heat, lastDraws } from "./draws.js";
+import { heat, lastDraws, remembered } from "./draws.js";
 import { follow } from "./kenofeed.js";
 import { orders } from "./orders.js";
 import { paytable } from "./paytable.js";
@@ -22,6 +22,7 @@ const MOVING = 100;
 const STILL = 250;
 const LAST = 20;
 const PAGE = 200;
+const MOST_DRAWS = 1000;
 
 const byId = (id) => document.getElementById(id);
 const name = new URLSearchParams(location.search).get("game") ?? "keno-main";
@@ -196,9 +197,9 @@ function showPast(told) {
   const rounds = [...table.rounds.values()].sort((a, b) => b.number - a.number);
   const over = rounds.filter((round) => (round.draw || ["VOID", "SKIPPED"].includes(round.status)) && told(round.number));
   parts.last(over.slice(0, LAST).map((round) => ({ ...round, caught: new Set(ticketsOf(table, round.number).flatMap((each) => each.picks)) })));
-  const known = new Set(history.draws.map(([number]) => number));
-  const fresh = over.filter((round) => round.draw && !known.has(round.number)).map((round) => [round.number, round.draw]);
-  const draws = [...fresh, ...history.draws].slice(0, history.window);
+  // What is being read page by page is not touched; afterwards each draw is kept as it is told.
+  if (!history.loading) history.draws = remembered(history.draws, over, MOST_DRAWS);
+  const draws = history.draws.slice(0, history.window);
   parts.heat.update(draws.map(([, draw]) => draw), history.window, history.loading);
   parts.saying.update([...over].reverse().map((round) => [round, ticketsOf(table, round.number)]));
 }

@@ -42,7 +42,8 @@ export function drawn(table) {
 
 /** Give one's own tickets, newest first. */
 export function ownTickets(table) {
-  return [...table.tickets.values()].sort((a, b) => (BigInt(b.id) > BigInt(a.id) ? 1 : -1));
+  // Numbers as text: the longer is the greater.
+  return [...table.tickets.values()].sort((a, b) => b.id.length - a.id.length || (b.id > a.id ? 1 : -1));
 }
 
 export function ticketsOf(table, round) {
