@@ -124,6 +124,24 @@ async def test_a_leader_that_falls_silent_in_its_write_is_followed_and_the_write
         assert await second.guard(tx) == 2
 
 
+async def test_a_leader_that_falls_silent_before_a_prepared_statement_runs_is_followed_too(
+    database: Database,
+) -> None:
+    first = Lease(database, "clock", "first", timedelta(milliseconds=200))
+    second = a_lease(database, "second")
+    await first.acquire()
+    async with database.connection() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await first.guard(Tx(connection))
+        statement = await connection.prepare("SELECT 1")
+        while not await second.acquire():
+            pass
+
+        with pytest.raises(Unavailable):
+            await statement.fetch()
+
+
 async def test_a_leader_that_dies_in_a_long_statement_is_followed_before_that_ends(
     database: Database,
 ) -> None:

@@ -13,6 +13,8 @@ from rooms.platform.database import Database, Tx
 LENGTH: Final = timedelta(seconds=4)
 # A leader says something this often in its transactions, or it is stopped.
 SILENCE: Final = timedelta(seconds=3)
+MORE: Final = timedelta(seconds=1)
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class LeadershipLost(Exception):  # noqa: N818 - it is what happened, not a malfunction
@@ -77,21 +79,27 @@ class Lease:
             )
         return epoch
 
-    async def guard(self, tx: Tx) -> int:
+    async def guard(self, tx: Tx, longest: timedelta | None = None) -> int:
         """Name the epoch in a leader's transaction. Raises LeadershipLost where it has passed.
 
         The database ends the transaction of a leader that falls silent in it or is gone, so that
-        it holds up nobody for longer than its lease would have.
+        it holds up nobody for longer than its lease would have. All of it may take ``longest``, a
+        second more than the lease where that is not given: between preparing a statement and
+        running it a leader that was stopped is not idle for the database (PostgreSQL 17 ends that).
         """
+        longest = longest or self.length + MORE
         epoch = await tx.value(
             """
             SELECT epoch, set_config('idle_in_transaction_session_timeout', $3, true),
+                   CASE WHEN current_setting('server_version_num')::integer >= 170000
+                        THEN set_config('transaction_timeout', $4, true) END,
                    set_config('client_connection_check_interval', '500', true)
             FROM platform.leases WHERE name = $1 AND epoch = $2 FOR KEY SHARE
             """,
             self.name,
             self.epoch,
-            str(min(self.length, SILENCE) // timedelta(milliseconds=1)),
+            str(min(self.length, SILENCE) // MILLISECOND),
+            str(longest // MILLISECOND),
         )
         if epoch is None:
             raise LeadershipLost(self.name)

@@ -73,7 +73,7 @@ class SolvencyService:
         size = sum(len(part.accounts) for part in parts)
         new = NewStatement(asset, due, at, size, whole)
         async with self.database.transaction() as tx:
-            await lease.guard(tx)
+            await lease.guard(tx, longest=self.database.statement_time_out)
             number = await self.statements.add(tx, new)
             if number is None:
                 return

@@ -69,7 +69,7 @@ class Settling:
     async def settle(self, lease: Lease, games: Sequence[GameId]) -> int:
         """Pay rounds of these games as their leader; give how many. LeadershipLost if another's."""
         async with self.database.transaction() as tx:
-            await lease.guard(tx)
+            await lease.guard(tx, longest=self.database.statement_time_out)
             await self.paying.by_index(tx, only=True)
             unpaid = await self.paying.unpaid(tx, games, MOST_ROUNDS)
             due = _some(await self._due(tx, unpaid)) if unpaid else []
