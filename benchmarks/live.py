@@ -41,7 +41,7 @@ GAME: Final = "keno-fast"
 TOPIC: Final = f"keno:{GAME}"
 SIZES: Final = (1_000, 5_000, 10_000)
 # So many messages are written in a run, whatever the number of clients.
-MESSAGES: Final = 400_000
+MESSAGES: Final = 200_000
 # As large as a round that is drawn.
 WIRE: Final = text_message(b"x" * 800)
 PROBES: Final = 100

@@ -259,3 +259,27 @@ async def test_one_connection_watches_so_many_topics_and_no_more(fed: FeedHouse)
     (refused,) = await client.subscribes(f"room:{room.id}")
 
     assert refused["data"]["code"] == "E-TOPICS"
+
+
+async def test_who_answers_no_heartbeat_is_taken_for_gone(fed: FeedHouse) -> None:
+    client = fed.client()
+    for _ in range(3):
+        await fed.feed.hub.beat()
+    assert [each["type"] for each in client.frames] == ["heartbeat"] * 3
+    assert not client.dropped
+
+    await fed.feed.hub.beat()
+
+    assert client.dropped == ["nothing was heard from you: connect again and resume"]
+
+
+async def test_who_watches_is_told_when_the_house_cannot_see_what_is_new(
+    fed: FeedHouse,
+) -> None:
+    client = fed.client()
+    fed.feed.hub.is_stale(why="the database is away")
+    fed.feed.hub.is_stale(why="it still is")
+    fed.feed.hub.is_fresh()
+    fed.feed.hub.is_fresh()
+
+    assert [each["type"] for each in client.frames] == ["stale", "fresh"]

@@ -17,6 +17,10 @@ class Watcher(Protocol):
         """Give what puts bytes on the wire, at once or as soon as there is room."""
         ...
 
+    def beat(self, wire: bytes) -> None:
+        """Get the heartbeat, to which each connection has to answer."""
+        ...
+
     def lost(self, channel: "Channel") -> None:
         """Hear that frames of a topic are missing here: begin anew with a snapshot."""
         ...

@@ -142,9 +142,9 @@ class Hub:
                 try:
                     if await self.read() < AT_A_TIME:
                         await ear.wait(LOOK_ANYWAY)
-                    self._say_fresh()
+                    self.is_fresh()
                 except (*Unavailable, *NotDone) as problem:
-                    self._say_stale(str(problem))
+                    self.is_stale(why=str(problem))
                     await asyncio.sleep(REST)
         finally:
             ear.close()
@@ -168,13 +168,15 @@ class Hub:
         told = parse_rfc3339(_STAMP.decode(news[-1].frame).at)
         FEED_DELAY.observe(max(0.0, (self.clock.now() - told).total_seconds()))
 
-    def _say_stale(self, why: str) -> None:
+    def is_stale(self, *, why: str) -> None:
+        """Tell everyone, once, that what they see may be old."""
         if not self._stale:
             log.warning("the feed cannot read what is new", why=why)
             self._stale = True
             self.to_all(self.note("stale", {}))
 
-    def _say_fresh(self) -> None:
+    def is_fresh(self) -> None:
+        """Tell everyone, once, that they see what is new again."""
         if self._stale:
             self._stale = False
             self.to_all(self.note("fresh", {}))
@@ -191,7 +193,9 @@ class Hub:
 
     async def beat(self) -> None:
         """Tell everyone that the connection stands, and what time it is."""
-        self.to_all(self.note("heartbeat", {"every": int(HEARTBEAT)}) + PING)
+        wire = self.note("heartbeat", {"every": int(HEARTBEAT)}) + PING
+        for watcher in tuple(self._watchers):
+            watcher.beat(wire)
 
     async def renew(self) -> None:
         """Go on watching what is watched here; let go of what nobody has watched for a while."""

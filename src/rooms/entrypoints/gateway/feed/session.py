@@ -29,6 +29,7 @@ log = structlog.get_logger()
 # Messages that may wait to be answered, and bad ones that are answered at all.
 MOST_WAITING: Final = 32
 MOST_REFUSED: Final = 20
+MOST_UNANSWERED: Final = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +44,8 @@ class Session:
     write: Callable[[bytes], object]
     drop: Callable[[str], None]
     player: PlayerId | None = None
+    # Heartbeats since the client gave a sign of life; its pongs are one.
+    unanswered: int = 0
     _channels: dict[str, Channel] = field(default_factory=dict)
     # While the client does not read: the number that it has got of each topic.
     _places: dict[Channel, int] | None = None
@@ -53,7 +56,7 @@ class Session:
     _ended: bool = False
 
     def begin(self) -> None:
-        """Let the client hear the heartbeat, the first at once."""
+        """Let the client hear the heartbeat."""
         self.hub.enter(self)
 
     def end(self) -> None:
@@ -185,6 +188,14 @@ class Session:
             self.drop(f"more than {MOST_REFUSED} requests were refused")
             return
         self.write(self.hub.note("refused", problem.told(), topic))
+
+    def beat(self, wire: bytes) -> None:
+        """Send a heartbeat; who has answered none of the last ones is gone."""
+        self.unanswered += 1
+        if self.unanswered > MOST_UNANSWERED:
+            self.drop("nothing was heard from you: connect again and resume")
+            return
+        self.write(wire)
 
     # --- what the client has not got ---
 

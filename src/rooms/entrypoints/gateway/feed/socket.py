@@ -32,11 +32,10 @@ LARGEST_MESSAGE: Final = 16 * 1024
 # What waits for a client that does not read; then how long it may wait (seconds).
 MOST_UNREAD: Final = 256 * 1024
 PATIENCE: Final = 10.0
-# Seconds in which a client has to answer our close, and without a sign of life.
+# Seconds in which a client has to answer our close.
 LAST_WORDS: Final = 5.0
-SILENCE: Final = 50.0
 
-NORMAL, GOING_AWAY, UNACCEPTABLE, POLICY, RESTART, LATER = 1000, 1001, 1003, 1008, 1012, 1013
+UNACCEPTABLE, POLICY, RESTART, LATER = 1003, 1008, 1012, 1013
 RESUME: Final = "connect again and resume"
 # A close frame has room for so many bytes of words.
 LONGEST_REASON: Final = 120
@@ -130,6 +129,8 @@ class FeedSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what the client sends."""
+        if self.session is not None:
+            self.session.unanswered = 0
         self._wire.receive_data(data)
         for event in self._wire.events_received():
             if isinstance(event, Request):
