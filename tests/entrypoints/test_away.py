@@ -8,9 +8,18 @@ import pytest
 from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn
-from tests.entrypoints.conftest import NEW_ROOM, Web, client_of, gateway_over, is_problem, sol
+from tests.entrypoints.conftest import (
+    NEW_ROOM,
+    Web,
+    bearing,
+    client_of,
+    gateway_over,
+    is_problem,
+    sol,
+)
 from tests.entrypoints.cut_wire import Wire, wire_to
 from tests.houses import ONE, wire
+from tests.keno_houses import GAME, keno_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +93,26 @@ async def test_a_bet_whose_answer_was_lost_is_answered_when_it_is_sent_again(apa
     wallet = (await web.get("/v1/wallet", token)).json()
     assert wallet["balances"][0]["available"] == sol(6 * ONE)
     await web.house.books_are_right()
+
+
+async def test_a_cancelled_ticket_whose_answer_was_lost_is_no_answer_to_a_look(
+    apart: Apart,
+) -> None:
+    web, keno = apart.web, keno_over(apart.web.house)
+    await keno.open_game()
+    async with client_of(gateway_over(web.house, [], keno=keno.keno)) as client:
+        token = await web.token(fund=10 * ONE)
+        headers = bearing(token) | {"Idempotency-Key": "ticket"}
+        body = {"picks": [3, 17], "stake": sol(ONE), "round": 5}
+        bought = await client.post(f"/v1/keno/games/{GAME}/tickets", json=body, headers=headers)
+        ticket = f"/v1/keno/tickets/{bought.json()['tickets'][0]['id']}"
+        apart.wire.commits_until_cut = 1
+        is_problem(await client.delete(ticket, headers=headers), 503, "E-UNKNOWN")
+        apart.wire.mend()
+
+        again = await client.delete(ticket, headers=headers)
+
+        assert (again.status_code, again.json()["status"]) == (200, "CANCELLED")
+        wallet = (await web.get("/v1/wallet", token)).json()
+        assert wallet["balances"][0]["available"] == sol(10 * ONE)
+    await keno.books_are_right()

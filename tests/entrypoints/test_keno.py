@@ -117,6 +117,25 @@ async def test_buying_needs_a_token_and_a_key(site: KenoWeb) -> None:
     is_problem(answer, 400, "E-KEY-MISSING")
 
 
+async def test_a_game_that_there_is_not_is_not_known_whatever_it_is_called(site: KenoWeb) -> None:
+    token = await site.web.token(ONE)
+    for name in ("none", "%00", "A", "%F0%9F%98%80", "a" * 33):
+        for path in ("", "/rounds", "/rounds/1", "/days/2026-01-01"):
+            answer = await site.web.get(f"/v1/keno/games/{name}{path}")
+            is_problem(answer, 404, "E-GAME-UNKNOWN")
+        answer = await site.web.get(f"/v1/keno/tickets?game={name}", token)
+        is_problem(answer, 404, "E-GAME-UNKNOWN")
+        body = {"picks": [3], "stake": sol(STAKE)}
+        answer = await site.web.post(f"/v1/keno/games/{name}/tickets", body, token)
+        is_problem(answer, 404, "E-GAME-UNKNOWN")
+
+
+async def test_a_day_without_rounds_has_no_file(site: KenoWeb) -> None:
+    for day in ("0001-01-01", "9999-12-31", "2026-02-30", "%00", "20260101"):
+        answer = await site.web.get(f"/v1/keno/games/{GAME}/days/{day}")
+        is_problem(answer, 404, "E-DAY-UNKNOWN")
+
+
 async def test_games_show_their_terms_and_rounds_their_commits(site: KenoWeb) -> None:
     (game,) = (await site.get("/games"))["items"]
     assert game == await site.get(f"/games/{GAME}") | {"at": game["at"]}

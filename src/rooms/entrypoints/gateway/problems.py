@@ -19,6 +19,8 @@ from rooms.platform.metrics import REFUSALS
 MEDIA_TYPE: Final = "application/problem+json"
 BAD_REQUEST: Final = 400
 BY_STATUS: Final = {404: "E-ROUTE", 405: "E-METHOD", 413: "E-TOO-LARGE"}
+# Every other method may be a command.
+LOOKING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Seconds after which a database that went away is worth asking again.
 RETRY: Final = "1"
 
@@ -126,7 +128,7 @@ def failed(method: str, path: str, error: Exception) -> ProblemAnswer:
         return _bug(method, path, error)
     log.warning("the database did not answer", path=path, error=repr(error))
     code = "E-UNAVAILABLE"
-    if method == "POST":
+    if method not in LOOKING:
         # A command may have taken effect before its answer was lost: nothing is said that denies
         # it, unless it certainly has not.
         code = "E-BUSY" if isinstance(error, NotDone) else "E-UNKNOWN"

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
 from rooms.contexts.fairness.api import Accepted, Fairness, RecordKind
@@ -23,7 +23,7 @@ from rooms.proof.roundfile import BoundTicket, RoundProof, TicketProof, round_js
 
 # Rounds of a day that are read and written at a time, so that no reader keeps a connection.
 AT_A_TIME: Final = 500
-ONE_DAY: Final = timedelta(days=1)
+DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,11 @@ class Proving:
         yield running.line()
 
     async def _rounds_of(self, game: str, day: date) -> tuple[Looked, int, int]:
-        begins = datetime.combine(day, time(), UTC)
+        begins = to_millis(datetime.combine(day, time(), UTC))
         async with self.database.snapshot() as tx:
             looked = await self.showing.look_up_to(tx, game, 1)
-        ends = min(to_millis(begins + ONE_DAY), looked.now + 1)
-        first, last = looked.schedule.between(to_millis(begins), ends)
+        ends = min(begins + DAY_MS, looked.now + 1)
+        first, last = looked.schedule.between(begins, ends)
         if last < first:
             raise Refusal("E-DAY-UNKNOWN", game=game, day=day.isoformat())
         return looked, first, last

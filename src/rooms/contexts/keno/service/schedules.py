@@ -8,6 +8,7 @@ from rooms.contexts.keno.storage.games import Game, GameStorage, Standing
 from rooms.kernel.ids import GameId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Tx
+from rooms.proof.chain import GAME
 
 
 @dataclass(slots=True)
@@ -25,7 +26,8 @@ class Schedules:
 
     async def named(self, tx: Tx, names: Collection[str]) -> dict[str, Game]:
         """Give the games that there are of these names."""
-        unknown = set(names) - self._by_name.keys()
+        # What no game can be called is not asked for: there are texts that no database takes.
+        unknown = {name for name in names if GAME.fullmatch(name)} - self._by_name.keys()
         if unknown:
             self._remember(await self.games.games(tx, unknown))
         return {name: self._by_name[name] for name in names if name in self._by_name}
