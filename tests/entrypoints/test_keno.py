@@ -296,6 +296,8 @@ async def test_an_administrator_makes_changes_and_pauses_a_game(site: KenoWeb) -
     [
         ({"game": "No!"}, 422, "E-GAME-NAME"),
         ({"game": GAME}, 422, "E-GAME-NAME"),
+        ({"asset": "sol\0"}, 422, "E-GAME-TERMS"),
+        ({"starts_in": "99999999h"}, 422, "E-GAME-TERMS"),
         ({"interval": "1s"}, 422, "E-GAME-TERMS"),
         ({"interval": "soon"}, 422, "E-INPUT"),
         ({"entropy": "drand:" + "0" * 64}, 422, "E-GAME-TERMS"),
@@ -339,6 +341,8 @@ async def test_a_bankroll_is_funded_once_per_key(site: KenoWeb) -> None:
 
     after = (await site.web.get("/v1/admin/keno/bankrolls", staff)).json()["items"][0]
     assert int(after["funds"]["amount"]) == int(before["amount"]) + 5 * ONE
-    nothing = await site.web.post("/v1/admin/keno/bankrolls", {"amount": sol(0)}, staff)
-    is_problem(nothing, 422, "E-AMOUNT")
+    for asset, amount in (("SOL", 0), ("SOL", 10**18 + 1), ("", 1), ("s\0l", 1), ("X" * 13, 1)):
+        asked = {"amount": {"amount": str(amount), "asset": asset}}
+        refused = await site.web.post("/v1/admin/keno/bankrolls", asked, staff)
+        is_problem(refused, 422, "E-AMOUNT")
     await site.keno.books_are_right()

@@ -4,6 +4,7 @@ Times are Unix milliseconds, as in the chain leaf that fixes them; amounts are w
 the game's asset's smallest unit.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,8 @@ PICK_BYTES: Final = 10
 # So that the database's 64-bit arithmetic holds the sum of every prize of a round.
 LARGEST_AMOUNT: Final = 10**18
 LARGEST_NUMBER: Final = 2**63
+# A slip of the pen would stay in the books for ever, as an asset of its own.
+ASSET: Final = re.compile(r"[A-Z0-9]{2,12}")
 
 
 MOVES: Final[Mapping[GameStatus, frozenset[GameStatus]]] = {
@@ -199,6 +202,12 @@ def require_stake(stake: int, limits: Limits) -> None:
             step=limits.stake_step,
             stake=stake,
         )
+
+
+def require_asset(asset: str, code: str) -> None:
+    """Refuse the code given where no books are kept in an asset of this name."""
+    if not ASSET.fullmatch(asset):
+        raise Refusal(code, why="an asset has 2 to 12 capital letters and digits, such as SOL")
 
 
 def require_terms(chain: NewChain, paytable: Paytable, limits: Limits, band: Band) -> None:

@@ -19,6 +19,7 @@ from rooms.contexts.keno.domain import (
     Limits,
     Rules,
     Terms,
+    require_asset,
     require_terms,
 )
 from rooms.contexts.keno.events import GameChanged
@@ -45,6 +46,7 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 GRID_MS: Final = 1_000
 # How long a chain is known before its first round opens, at least.
 AHEAD_MS: Final = 120_000
+LATEST_START: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ class Games:
         """Make a game whose first round opens after ``starts_in``."""
         if not GAME.fullmatch(name):
             raise Refusal("E-GAME-NAME", why="it is not of the form [a-z0-9-]{1,32}")
+        require_asset(asset, "E-GAME-TERMS")
+        if starts_in > LATEST_START:
+            raise Refusal("E-GAME-TERMS", why="its first round opens within a year")
         now = await self.schedules.games.now(tx)
         game = await self.schedules.games.add_game(tx, name, HOUSE, asset, now)
         if game is None:
@@ -186,8 +191,9 @@ class Games:
     async def fund(self, tx: Tx, money: Money, *, by: Administrator | None, key: str) -> None:
         """Put money into the house's bankroll, from outside."""
         amount, asset = money.units, money.asset
+        require_asset(asset, "E-AMOUNT")
         if not 0 < amount <= LARGEST_AMOUNT:
-            raise Refusal("E-AMOUNT", why="a bankroll is funded with a positive amount")
+            raise Refusal("E-AMOUNT", why=f"a bankroll is funded with 1 to {LARGEST_AMOUNT} units")
         account = await self.stakes.bankroll(tx, HOUSE, asset)
         world = await self.ledger.open_account(tx, asset, WORLD, "bankroll")
         await self.bankrolls.add(tx, HOUSE, asset, account)
