@@ -8,7 +8,10 @@ import asyncpg
 import pytest
 
 from rooms.platform import migrate
+from rooms.platform.database import Database
+from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn, EmbeddedPostgres
+from rooms.processes.office import reader_of
 
 
 @pytest.fixture
@@ -58,3 +61,39 @@ def test_an_account_that_is_not_there_is_refused_in_words(folder: tuple[Path, Ds
     ended = ledger(folder[0], "explain", "player:404")
     assert ended.returncode == 1
     assert "There is no account 'player:404'" in ended.stderr
+
+
+async def test_a_journal_that_an_alarm_names_says_what_it_moved(
+    folder: tuple[Path, Dsn],
+) -> None:
+    data, dsn = folder
+    owner = await asyncpg.connect(dsn.owner)
+    async with owner.transaction():
+        world = await owner.fetchval("SELECT ledger.open_account('SOL', 'world', 'test')")
+        seven = await owner.fetchval("SELECT ledger.open_account('SOL', 'player', '7')")
+        await owner.execute("SELECT ledger.open_movements()")
+        await owner.execute(
+            "INSERT INTO pg_temp.movements (account_id, amount, kind, ref) "
+            "VALUES ($1, -5, 'fund', 'x'), ($2, 5, 'fund', 'x')",
+            world,
+            seven,
+        )
+        journal = await owner.fetchval("SELECT ledger.post('fund:7')")
+    await owner.close()
+
+    shown = json.loads(ledger(data, "explain", f"journal:{journal}", "--json").stdout)
+
+    assert (shown["journal"]["id"], shown["journal"]["key"]) == (journal, "fund:7")
+    moved = {(each["account"], each["amount"], each["balance"]) for each in shown["entries"]}
+    assert moved == {("world:test", -5, -5), ("player:7", 5, 5)}
+    in_words = ledger(data, "explain", f"journal:{journal}").stdout
+    assert "world:test" in in_words
+    for unknown in ("journal:404", "journal:" + "9" * 18):
+        ended = ledger(data, "explain", unknown)
+        assert ended.returncode == 1
+        assert f"There is no journal {unknown[8:]}" in ended.stderr
+
+
+def test_books_are_read_with_more_patience_than_a_request_has() -> None:
+    request = Database("postgresql://rooms", Doorbell()).statement_time_out
+    assert reader_of("postgresql://rooms").statement_time_out > 60 * request

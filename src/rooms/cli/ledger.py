@@ -1,7 +1,9 @@
 """``rooms ledger``: the books, re-summed and explained."""
 
+import re
 from itertools import count
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -9,13 +11,21 @@ from rich.console import Console
 from rooms.cli.output import DEFAULT_DATA, DataOption, JsonOption, progress, report, table
 from rooms.contexts.ledger.api import StatementLine
 from rooms.contexts.ledger.checks import CHECKS, Finding, check_books
-from rooms.contexts.ledger.queries import AccountView, LedgerQueries
+from rooms.contexts.ledger.queries import (
+    AccountView,
+    JournalLine,
+    JournalView,
+    LedgerQueries,
+)
+from rooms.kernel.ids import JournalId
 from rooms.kernel.time import rfc3339
 from rooms.platform.database import Tx
 from rooms.platform.problem import ExitCode, Problem
 from rooms.processes.office import ask_books
 
-app = typer.Typer(help="Check the books, explain an account.", no_args_is_help=True)
+app = typer.Typer(help="Check the books, explain an account or a journal.", no_args_is_help=True)
+
+JOURNAL: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @app.command()
@@ -39,7 +49,8 @@ def check(*, data: DataOption = DEFAULT_DATA, as_json: JsonOption = False) -> No
         raise Problem(
             f"The books are wrong in {len(wrong)} of {len(findings)} checks",
             exit_code=ExitCode.PROBLEMS_FOUND,
-            next_step="stop paying out, keep the database as it is, rooms ledger explain ACCOUNT",
+            next_step="stop paying out, keep the database as it is, rooms ledger explain "
+            "ACCOUNT, or journal:NUMBER",
         )
 
 
@@ -81,14 +92,24 @@ def trial_balance(*, data: DataOption = DEFAULT_DATA, as_json: JsonOption = Fals
 
 @app.command()
 def explain(
-    account: Annotated[str, typer.Argument(help="Its number, or kind:owner as in player:7.")],
+    what: Annotated[
+        str,
+        typer.Argument(help="An account, by its number or as player:7, or a journal: journal:12."),
+    ],
     *,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many entries.")] = 50,
     data: DataOption = DEFAULT_DATA,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an account's statement with its running balance, newest first."""
+    """Show an account's statement, newest first, or what a journal moved on which accounts."""
+    kind, _, number = what.partition(":")
+    if kind == "journal" and JOURNAL.fullmatch(number):
+        _explain_journal(JournalId(int(number)), limit, data, as_json=as_json)
+    else:
+        _explain_account(what, limit, data, as_json=as_json)
 
+
+def _explain_account(account: str, limit: int, data: Path, *, as_json: bool) -> None:
     async def ask(tx: Tx) -> tuple[AccountView | None, list[StatementLine]]:
         queries = LedgerQueries()
         found = await queries.account(tx, account)
@@ -121,3 +142,37 @@ def explain(
         console.print(table(heads, rows))
 
     report({"account": found, "entries": lines}, show, as_json=as_json)
+
+
+def _explain_journal(number: JournalId, limit: int, data: Path, *, as_json: bool) -> None:
+    async def ask(tx: Tx) -> tuple[JournalView | None, list[JournalLine]]:
+        queries = LedgerQueries()
+        found = await queries.journal(tx, number)
+        return found, [] if found is None else await queries.journal_lines(tx, number, limit)
+
+    found, lines = ask_books(data, ask)
+    if found is None:
+        raise Problem(
+            f"There is no journal {number}",
+            exit_code=ExitCode.FAILED,
+            next_step="rooms ledger check names the journals that are wrong",
+        )
+    rows = [
+        (
+            str(line.id),
+            str(line.account_id),
+            line.account,
+            line.kind,
+            f"{line.amount:,} {line.asset}",
+            f"{line.balance:,}",
+            line.ref,
+        )
+        for line in lines
+    ]
+    heads = ("entry", "number", "account", "kind", "amount", "balance", "for")
+
+    def show(console: Console) -> None:
+        console.print(f"{found.key} at {rfc3339(found.at)}", markup=False)
+        console.print(table(heads, rows))
+
+    report({"journal": found, "entries": lines}, show, as_json=as_json)

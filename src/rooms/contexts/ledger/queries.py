@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from rooms.contexts.ledger.api import OWED, PLAYER, Balance, StatementLine
-from rooms.kernel.ids import AccountId, PlayerId
+from rooms.kernel.ids import AccountId, JournalId, PlayerId
 from rooms.kernel.money import SOL, Asset
 from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
@@ -21,6 +21,29 @@ class AccountView:
     owner: str
     balance: int
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalView:
+    """A journal by its number."""
+
+    id: JournalId
+    key: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """What a journal moved on an account, by kind and owner. Smallest units."""
+
+    id: int
+    account_id: AccountId
+    account: str
+    asset: Asset
+    kind: str
+    amount: int
+    balance: int
+    ref: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,33 @@ class LedgerQueries:
         )
         async for account, balance in found:
             yield AccountId(account), balance
+
+    async def journal(self, tx: Tx, number: JournalId) -> JournalView | None:
+        row = await tx.row("SELECT id, key, at FROM ledger.journals WHERE id = $1", number)
+        return None if row is None else JournalView(**dict(row))
+
+    async def journal_lines(self, tx: Tx, number: JournalId, limit: int) -> list[JournalLine]:
+        """Give a journal's first entries.
+
+        No index leads to them: where it is not known how many there are, all entries are read
+        that are newer than where the journal may begin.
+        """
+        rows = await tx.fetch(
+            """
+            SELECT entry.id, entry.account_id,
+                   coalesce(account.kind || ':' || account.owner, 'none') AS account,
+                   entry.asset, entry.kind, entry.amount, entry.balance, entry.ref
+            FROM ledger.entries AS entry
+            LEFT JOIN ledger.accounts AS account ON account.id = entry.account_id
+            WHERE entry.journal_id = $1 AND entry.id > (
+                SELECT coalesce(after_entry, 0) FROM ledger.journals WHERE id = $1)
+            ORDER BY entry.id
+            LIMIT (SELECT least($2, entries) FROM ledger.journals WHERE id = $1)
+            """,
+            number,
+            limit,
+        )
+        return [JournalLine(**dict(row)) for row in rows]
 
     async def trial_balance(self, tx: Tx) -> list[TrialBalanceLine]:
         rows = await tx.fetch(
