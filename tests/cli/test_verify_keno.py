@@ -101,7 +101,7 @@ def test_a_true_day_is_verified(tmp_path: Path, options: tuple[str, ...]) -> Non
 
 @pytest.mark.parametrize("command", ["round", "ticket", "day"])
 def test_what_is_no_such_file_is_refused_in_a_sentence(command: str) -> None:
-    for arguments, said in ((("-",), "{}"), (("no/such/file",), "")):
+    for arguments, said in ((("-",), "{}"), (("no/such/file",), ""), (("http://[x/",), "")):
         done = verify(command, *arguments, said=said)
 
         assert (done.returncode, done.stdout) == (2, "")

@@ -64,6 +64,17 @@ async def test_a_log_is_verified_each_time_it_has_grown(
     assert json.loads(state.read_text())["size"] == 1_200
 
 
+async def test_a_state_that_cannot_be_kept_is_told_before_anything_is_asked(
+    served: Web,
+    tmp_path: Path,
+) -> None:
+    code, told = await verify(served, tmp_path / "nowhere" / "log.json")
+
+    assert code == 2
+    assert "cannot be written" in told["said"]
+    assert "Traceback" not in told["said"]
+
+
 async def test_a_fork_is_shouted_at_and_its_proof_is_kept(
     served: Web,
     log: TestLog,

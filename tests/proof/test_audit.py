@@ -256,3 +256,19 @@ def test_a_statement_of_what_is_owed_that_is_none_is_named() -> None:
     log.texts[8] = entry_of("solvency", AT, {"asset": "SOL", "liabilities": "-1"})
 
     assert wrong(audited(log, seen_at(7))) == {"entries"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"size": -1}, {"size": 21}, {"peaks": []}, {"peaks": ["00"]}, {"chains": []}]
+)
+def test_what_cannot_have_been_kept_is_told_before_anybody_is_asked(changes: Any) -> None:
+    with pytest.raises(Malformed):
+        parse_seen({**seen_json(seen_at(20)), **changes})
+
+
+def test_a_head_that_was_kept_and_changed_since_is_named() -> None:
+    kept = seen_json(seen_at(20))
+    for changed in (kept["checkpoint"].replace("20", "21"), "nothing"):
+        seen = parse_seen({**kept, "checkpoint": changed})
+
+        assert wrong(audited(HandLog(30), seen)) == {"consistency"}

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final, TypeVar
 from urllib.error import URLError
@@ -97,8 +98,11 @@ def read_proof(where: str, parse: Callable[[Fields], T]) -> T:
 
 def _content(where: str) -> bytes:
     if _is_address(where):
-        with urlopen(where, timeout=TIME_OUT) as answer:  # noqa: S310 - http or https, see above
-            return bytes(answer.read(LONGEST))
+        try:
+            with urlopen(where, timeout=TIME_OUT) as answer:  # noqa: S310 - http or https, see above
+                return bytes(answer.read(LONGEST))
+        except (ValueError, HTTPException) as error:
+            refuse(f"{where} cannot be asked: {error}.", "look at the address, or ask again.")
     return sys.stdin.buffer.read() if where == "-" else Path(where).read_bytes()
 
 

@@ -1,10 +1,12 @@
 """``rooms verify log``: the public log over HTTP, and the file of what was seen of it."""
 
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -62,7 +64,7 @@ class HttpLog:
                 return body
         except urllib.error.HTTPError as error:
             raise Unanswered(f"{self.base}{path} answers {error.code}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise Unanswered(f"{self.base} does not answer: {error}") from error
 
 
@@ -97,6 +99,8 @@ def ask(url: str, state: Path, keys: PublishedKeys | None) -> Report:
     contradicts the state is kept beside it, because it proves a fork.
     """
     seen, log = read_state(state), HttpLog(url.rstrip("/"))
+    if not os.access(state if state.exists() else state.parent, os.W_OK):
+        raise Malformed(f"{state} cannot be written")
     known = [keys.head, *keys.witnesses] if keys else []
     report, now = audit_log(log, seen, known, _progress)
     if now is not None:

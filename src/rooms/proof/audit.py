@@ -77,6 +77,8 @@ def audit_log(
     unchecked = [NOT_ANCHORED] if own else [NO_KEY, NOT_ANCHORED]
     if seen is None:
         unchecked.append(FIRST_TIME)
+    else:
+        _check_seen(findings, seen)
     text_of_note = source.checkpoint()
     try:
         note = parse_note(text_of_note)
@@ -95,6 +97,17 @@ def audit_log(
     told = note.checkpoint
     peaks = tuple(tree.peaks)
     return report, Seen(told.origin, told.size, told.root, peaks, text_of_note, chains)
+
+
+def _check_seen(findings: Findings, seen: Seen) -> None:
+    """Compare what was kept with the signed note beside it, which would prove a fork."""
+    try:
+        told = parse_note(seen.note).checkpoint
+    except Malformed as problem:
+        findings.note("consistency", f"the head kept from before: {problem}")
+        return
+    if (told.size, told.root) != (seen.size, seen.root):
+        findings.note("consistency", "what was kept from before is not what its own head says")
 
 
 def _witnessed(note: Note, keys: Sequence[NoteKey]) -> bool:
@@ -220,9 +233,12 @@ def parse_seen(value: Fields) -> Seen:
     peaks = value.get("peaks")
     if not isinstance(peaks, list):
         raise Malformed('"peaks" is not a list')
+    size = whole(value, "size")
+    if size < 0 or len(peaks) != size.bit_count():
+        raise Malformed('"peaks" are not those of so many leaves')
     return Seen(
         origin=text(value, "origin"),
-        size=whole(value, "size"),
+        size=size,
         root=parse_hash(value.get("root")),
         peaks=tuple(parse_hash(each) for each in peaks),
         note=text(value, "checkpoint"),

@@ -41,6 +41,7 @@ from rooms.proof.fields import Malformed
 from rooms.proof.paytable import Paytable, parse_spots, spots_json
 
 HOUSE: Final = "house"
+DRAINED: Final = "by itself: the last ticket is paid"
 MILLISECOND: Final = timedelta(milliseconds=1)
 # A game's first round opens on a whole second, so that its times are easy to read.
 GRID_MS: Final = 1_000
@@ -163,7 +164,7 @@ class Games:
             games = await self.schedules.numbered(tx, drained)
             for each in standings:
                 if each.id in still:
-                    await self._move(tx, games[each.id], each, GameStatus.PAUSED, None)
+                    await self._move(tx, games[each.id], each, GameStatus.PAUSED, None, DRAINED)
 
     async def _move(
         self,
@@ -172,12 +173,13 @@ class Games:
         standing: Standing,
         status: GameStatus,
         by: Administrator | None,
+        reason: str | None = None,
     ) -> None:
         if standing.status is GameStatus.PAUSED:
             await self._catch_up(tx, game.id, standing)
         number = None if by is None else by.id
         await self.schedules.games.move(tx, game.id, status, standing.at, number)
-        await self._note(tx, game.name, f"keno.game.{status.lower()}", status, by)
+        await self._note(tx, game.name, f"keno.game.{status.lower()}", status, by, reason)
 
     async def _catch_up(self, tx: Tx, game: GameId, standing: Standing) -> None:
         """Lock what a pause has passed over; rounds that nobody has a ticket for are skipped."""
@@ -263,15 +265,28 @@ class Games:
         return number, given
 
     async def _note(
-        self, tx: Tx, game: str, action: str, status: GameStatus, by: Administrator | None
+        self,
+        tx: Tx,
+        game: str,
+        action: str,
+        status: GameStatus,
+        by: Administrator | None,
+        reason: str | None = None,
     ) -> None:
-        await self._audit(tx, action, f"game:{game}", by)
+        await self._audit(tx, action, f"game:{game}", by, reason)
         await tx.publish(GameChanged(game=game, status=status))
 
-    async def _audit(self, tx: Tx, action: str, subject: str, by: Administrator | None) -> None:
+    async def _audit(
+        self,
+        tx: Tx,
+        action: str,
+        subject: str,
+        by: Administrator | None,
+        reason: str | None = None,
+    ) -> None:
         staff: StaffId | None = None if by is None else by.id
-        reason = BY_COMMAND if by is None else BY_ADMINISTRATOR
-        await self.identity.note(tx, action=action, subject=subject, reason=reason, by=staff)
+        why = reason or (BY_COMMAND if by is None else BY_ADMINISTRATOR)
+        await self.identity.note(tx, action=action, subject=subject, reason=why, by=staff)
 
 
 def _limits(asked: GameTerms, paytable: Paytable) -> Limits:
