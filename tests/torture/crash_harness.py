@@ -34,7 +34,16 @@ BOOKS_EVERY: Final = 50
 # What each run gives out anew.
 ANEW: Final = frozenset(
     {
-        *("id", "room_id", "placed_at", "receipt", "player_id", "referral_code", "account"),
+        *(
+            "id",
+            "room_id",
+            "placed_at",
+            "receipt",
+            "receipts",
+            "player_id",
+            "referral_code",
+            "account",
+        ),
         *("first_ticket", "accepted_at", "game", "picks"),
     }
 )
