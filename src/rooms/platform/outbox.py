@@ -49,8 +49,8 @@ class Delivery:
                 try:
                     if not await self.deliver_batch():
                         await ear.wait()
-                except Unavailable as problem:
-                    log.warning("database away", consumer=self.consumer.name, why=str(problem))
+                except (*Unavailable, *NotDone) as problem:
+                    log.warning("facts had to wait", consumer=self.consumer.name, why=str(problem))
                     await asyncio.sleep(REST_AFTER_BUG.total_seconds())
         finally:
             ear.close()

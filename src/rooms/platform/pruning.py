@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from rooms.platform.database import Database, Unavailable
+from rooms.platform.database import Database, NotDone, Unavailable
 
 log = structlog.get_logger()
 
@@ -33,8 +33,8 @@ class Pruning:
             forgotten = 0
             try:
                 forgotten = await self.prune()
-            except Unavailable as problem:
-                log.warning("database away; old facts stay", why=str(problem))
+            except (*Unavailable, *NotDone) as problem:
+                log.warning("database away or held up; old facts stay", why=str(problem))
             if forgotten < self.at_a_time:
                 await asyncio.sleep(LOOK_EVERY)
 

@@ -43,8 +43,8 @@ class BeaconWatcher:
         """Look once; give the seconds until the next look."""
         try:
             due = await self.watch.look()
-        except Unavailable as problem:
-            log.warning("database away; no beacon is kept", why=str(problem))
+        except (*Unavailable, *NotDone) as problem:
+            log.warning("database away or held up; no beacon is kept", why=str(problem))
             return IDLE
         if due is None:
             return IDLE
@@ -106,7 +106,7 @@ class Sequencer:
                     await asyncio.sleep(max(0.0, begun + step - time()))
         finally:
             self.sequencing.completing.close()
-            with suppress(*Unavailable):
+            with suppress(*Unavailable, *NotDone):
                 await self.lease.release()
 
     async def _look(self) -> bool:

@@ -8,7 +8,7 @@ import structlog
 
 from rooms.contexts.ledger.service import LedgerService
 from rooms.contexts.ledger.storage import LedgerStorage
-from rooms.platform.database import Database, Unavailable
+from rooms.platform.database import Database, NotDone, Unavailable
 from rooms.platform.lease import LeadershipLost, Lease
 from rooms.platform.metrics import count_check
 
@@ -31,8 +31,8 @@ class HoldExpiry:
         while True:
             try:
                 await self.ledger.expire_holds()
-            except Unavailable as problem:
-                log.warning("database away; holds wait", why=str(problem))
+            except (*Unavailable, *NotDone) as problem:
+                log.warning("database away or held up; holds wait", why=str(problem))
             await asyncio.sleep(1)
 
 
@@ -62,8 +62,8 @@ class LedgerCheck:
                 behind = await self.lease.acquire() and await self.look()
             except LeadershipLost:
                 log.info("another process checks the books now")
-            except Unavailable as problem:
-                log.warning("database away; the books are checked later", why=str(problem))
+            except (*Unavailable, *NotDone) as problem:
+                log.warning("database away or held up; the check waits", why=str(problem))
             await asyncio.sleep(REST * (time() - began) if behind else LOOK_EVERY)
 
     async def look(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from rooms.contexts.oracle.service.deciding import Deciding
-from rooms.platform.database import Unavailable
+from rooms.platform.database import NotDone, Unavailable
 from rooms.platform.lease import LeadershipLost, Lease
 from rooms.platform.metrics import LEADS, TICK_SECONDS
 from rooms.platform.tracing import span
@@ -34,7 +34,7 @@ class Monitor:
                 due = next_on_grid(due, step, time())
                 await asyncio.sleep(due - time())
         finally:
-            with suppress(*Unavailable):
+            with suppress(*Unavailable, *NotDone):
                 await self.lease.release()
 
     async def _tick(self) -> None:
@@ -47,8 +47,8 @@ class Monitor:
         except LeadershipLost:
             LEADS.set(0)
             log.warning("another process leads the oracle now; its ticks count")
-        except Unavailable as problem:
-            log.warning("database away; nothing is decided", why=str(problem))
+        except (*Unavailable, *NotDone) as problem:
+            log.warning("database away or held up; nothing is decided", why=str(problem))
 
 
 def next_on_grid(due: float, step: float, now: float) -> float:

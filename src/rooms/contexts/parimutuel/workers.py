@@ -51,8 +51,8 @@ class RoomClock:
                 try:
                     await look()
                     await ear.wait(LOOK_EVERY)
-                except Unavailable as problem:
-                    log.warning("database away; rooms wait", why=str(problem))
+                except (*Unavailable, *NotDone) as problem:
+                    log.warning("database away or held up; rooms wait", why=str(problem))
                     await asyncio.sleep(REST_WITHOUT_DATABASE)
         finally:
             ear.close()

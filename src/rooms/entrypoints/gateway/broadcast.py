@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from rooms.platform.database import Unavailable
+from rooms.platform.database import NotDone, Unavailable
 from rooms.platform.doorbell import Doorbell
 
 log = structlog.get_logger()
@@ -57,8 +57,8 @@ class Broadcast:
         began = clock()
         try:
             snapshot = await self.make()
-        except Unavailable as problem:
-            log.warning("database away; the page waits", why=str(problem))
+        except (*Unavailable, *NotDone) as problem:
+            log.warning("database away or held up; the page waits", why=str(problem))
             return REST_AFTER_FAILURE
         except Exception:
             log.exception("a snapshot for the page failed; it is tried again")
