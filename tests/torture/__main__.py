@@ -12,6 +12,7 @@ COMMANDS: Final = {
     "crash": "kill a process before or after each message of each money command",
     "database": "stop PostgreSQL at once under writers, fill its disk, cut its connections",
     "race": "let many clients do at the same time what only one may do",
+    "clock": "kill, stop and lie to those who want to lead the clock of keno",
     "simulate": "run rooms on a virtual clock with delays, reordering, duplicates and faults",
     "hostile": "send bodies, headers and paths that nobody should send",
     "live": "cut clients of the feed off, kill its gateways; each must end with the truth",

@@ -205,7 +205,11 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
 
 async def unverified(house: House, scene: Scene) -> list[str]:
     """Derive what has ended in the scene again, rooms and rounds; say what does not follow."""
-    wrong = await _draws(house, scene)
+    async with house.database.snapshot() as tx:
+        wrong = await wrong_with_keno(tx)
+        has_game = await tx.fetch(GAMES, scene.game)
+    if has_game:
+        wrong += await drawn_wrongly(house, scene.game)
     for room in scene.rooms:
         if (await house.rooms.room(room)).status in {"SETTLED", "VOIDED"}:
             report = verify_room([line async for line in house.rooms.settlement_file(room)])
@@ -222,19 +226,16 @@ async def unverified(house: House, scene: Scene) -> list[str]:
     return wrong
 
 
-async def _draws(house: House, scene: Scene) -> list[str]:
-    """Draw the rounds of the scene's game again, if it has one, from what was revealed of them."""
-    async with house.database.snapshot() as tx:
-        wrong = await wrong_with_keno(tx)
-        if not await tx.fetch(GAMES, scene.game):
-            return wrong
-    terms = (await house.keno.game(scene.game)).terms
+async def drawn_wrongly(house: House, game: str) -> list[str]:
+    """Draw a game's latest rounds again from what was revealed of them; say what is wrong."""
+    wrong = []
+    terms = (await house.keno.game(game)).terms
     sizes = {name: terms[name] for name in ("numbers", "drawn")}
 
     def again(view: RoundView, seed: bytes) -> tuple[int, ...]:
         return draw(seed, view.game, view.number, view.entropy or "", **sizes)
 
-    for view in await house.keno.rounds(scene.game, None, 100):
+    for view in await house.keno.rounds(game, None, 100):
         seed = bytes.fromhex(view.server_seed or "")
         if seed and commit(seed).hex() != view.commit:
             wrong.append(f"round {view.number} was drawn by another seed than was promised")

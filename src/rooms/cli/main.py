@@ -24,7 +24,7 @@ COMMANDS: Final = {
 _LAUNCHER: Final = {
     "test": "run the tests; arguments go to pytest",
     "bench": "measure, against a reference in the same run",
-    "torture": "try to break it: crash, database, race, simulate, hostile, live, planted",
+    "torture": "try to break it: crash, database, race, clock, simulate, hostile, live, planted",
 }
 
 

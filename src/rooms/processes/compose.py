@@ -218,7 +218,12 @@ def wire_keno(
         rules=Rules(
             band=band, ahead=settings.commits_ahead, without_entropy=settings.without_entropy
         ),
-        clockwork=Clockwork(holder=holder, shards=settings.shards, grace=settings.entropy_grace),
+        clockwork=Clockwork(
+            holder=holder,
+            shards=settings.shards,
+            grace=settings.entropy_grace,
+            lease=settings.lease,
+        ),
         ref_key=ref_key,
     )
 

@@ -33,7 +33,7 @@ from rooms.contexts.keno.workers import RoundClock
 from rooms.contexts.ledger.api import Ledger
 from rooms.contexts.referral.api import Referral
 from rooms.platform.database import Database
-from rooms.platform.lease import Lease
+from rooms.platform.lease import LENGTH, Lease
 from rooms.platform.module import Module, Worker
 
 LEADERSHIP: Final = "keno.clock"
@@ -53,12 +53,14 @@ class Neighbours:
 class Clockwork:
     """How the clock runs: who wants to lead, over how many shards, and what it waits for.
 
-    ``grace`` is how long a beacon is waited for before a round is void.
+    ``grace`` is how long a beacon is waited for before a round is void, ``lease`` how long who
+    leads may be silent.
     """
 
     holder: str
     shards: int
     grace: timedelta
+    lease: timedelta = LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def wire_keno(
             ),
             making,
             fair.seeds,
-            Lease(database, f"{LEADERSHIP}.{shard}", clockwork.holder),
+            Lease(database, f"{LEADERSHIP}.{shard}", clockwork.holder, clockwork.lease),
             shard,
             clockwork.shards,
         )

@@ -24,9 +24,11 @@ from rooms.platform.tracing import span
 
 log = structlog.get_logger()
 
-# Seconds: how often the lease is renewed, how often one looks for a beacon that may have come,
-# and how often games are looked through that want a chain or are drained.
-RENEW_EVERY: Final = 1.0
+# A lease is renewed so many times while it lasts.
+RENEWALS: Final = 4
+# Seconds: how often one looks for rounds to lock, for a beacon that may have come, and how often
+# games are looked through that want a chain or are drained.
+LOCK_EVERY: Final = 1.0
 LOOK_EVERY: Final = 0.25
 TIDY_EVERY: Final = 1.0
 REST_WITHOUT_DATABASE: Final = 0.5
@@ -60,10 +62,11 @@ class RoundClock:
 
     async def run(self) -> None:
         """Lead, or stand by, for ever."""
+        renew_every = self.lease.length.total_seconds() / RENEWALS
         try:
             async with asyncio.TaskGroup() as loops:
-                loops.create_task(self._for_ever(self.lead, RENEW_EVERY, ()))
-                loops.create_task(self._for_ever(self.lock, RENEW_EVERY, (GameChanged,)))
+                loops.create_task(self._for_ever(self.lead, renew_every, ()))
+                loops.create_task(self._for_ever(self.lock, LOCK_EVERY, (GameChanged,)))
                 loops.create_task(self._for_ever(self.draw, LOOK_EVERY, (RoundsLocked,)))
                 drawn = (RoundsDrawn, RoundsVoided)
                 loops.create_task(self._for_ever(self.pay, LOOK_EVERY, drawn))

@@ -75,7 +75,8 @@ class KenoSettings(BaseModel):
 
     The returns to the player of every paytable lie between ``rtp_lowest`` and ``rtp_highest``.
     Games ``without_entropy`` are for play money: who has the master key knows their draws. Games
-    are divided over ``shards``, each with a leader of its own.
+    are divided over ``shards``, each with a leader of its own, who renews its ``lease`` four times
+    while it lasts; the lease is the same in all processes of a house.
     """
 
     model_config = _FROZEN
@@ -86,6 +87,7 @@ class KenoSettings(BaseModel):
     rtp_highest: Decimal = Field(default=Decimal("0.99"), ge=0, le=1)
     without_entropy: bool = False
     shards: int = Field(default=1, ge=1, le=64)
+    lease: Duration = Field(default=timedelta(seconds=4), ge=timedelta(seconds=1))
 
     @model_validator(mode="after")
     def _lowest_below_highest(self) -> Self:
