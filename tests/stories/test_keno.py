@@ -145,8 +145,35 @@ async def test_a_round_whose_beacon_never_comes_is_void_and_the_stake_is_back(
     assert house.stop() == 0
 
 
-async def set_drand(api: Api, fault: str | None) -> None:
-    """Let all mirrors of the sandbox's drand have this fault."""
+async def set_drand(
+    api: Api, fault: str | None, mirror: str = "all", *, by: str | None = None
+) -> None:
+    """Let a mirror of the sandbox's drand, or all of them, have this fault."""
     url = api.house.feeds.removesuffix("/feeds") + "/drand"
-    async with api.http.put(url, json={"mirror": "all", "fault": fault}) as answer:
+    asked = {"mirror": mirror, "fault": fault, "by": by}
+    async with api.http.put(url, json=asked) as answer:
         assert answer.status == 200, await answer.text()
+
+
+async def test_a_round_takes_the_right_beacon_or_waits_whatever_mirrors_say(api: Api) -> None:
+    ada = await api.player("Ada")
+    try:
+        for mirror, fault in (("api", "dead"), ("api2", "disagree"), ("api3", "wrong_signature")):
+            await set_drand(api, fault, mirror)
+        (ticket,) = await buy(ada, "keno-main")
+        one_is_right = await round_when(api, ticket, "SETTLED")
+
+        await set_drand(api, "wrong_signature")
+        (ticket,) = await buy(ada, "keno-main")
+        waiting = await round_when(api, ticket, "LOCKED")
+        assert waiting["server_seed"] is None
+        await set_drand(api, "late", by="3s")
+        late = await round_when(api, ticket, "SETTLED")
+    finally:
+        await set_drand(api, None)
+
+    assert late["beacon_round"] == waiting["beacon_round"]
+    games = f"{api.house.base}/v1/keno/games/keno-main/rounds"
+    for each in (one_is_right, late):
+        report = await asyncio.to_thread(verify, "round", f"{games}/{each['number']}")
+        assert report["verdict"] == "verified"
