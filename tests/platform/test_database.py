@@ -121,6 +121,24 @@ async def test_a_connection_that_the_server_ended_is_an_absent_server_and_is_rep
     assert await hosts(database) == []
 
 
+async def test_a_connection_that_is_out_of_step_with_its_server_is_replaced(
+    database: Database,
+) -> None:
+    seen = []
+
+    async def fall_out_of_step() -> None:
+        async with database.connection() as connection:
+            seen.append(connection.get_server_pid())
+            raise asyncpg.InternalClientError("cannot switch to state 12")
+
+    with pytest.raises(Unavailable):
+        await fall_out_of_step()
+
+    async with database.connection() as connection:
+        assert connection.get_server_pid() not in seen
+    assert database.connections()["used"] == 0
+
+
 async def test_a_servers_last_words_in_the_middle_of_a_transaction_are_an_absent_server(
     dsn: Dsn, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

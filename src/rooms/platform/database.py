@@ -224,7 +224,13 @@ class Database:
         try:
             async with self._pool.acquire(timeout=WAIT) as connection:
                 CONNECTION_WAIT.observe(perf_counter() - begun)
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.InternalClientError as problem:
+                    # A server that ends a session between two messages leaves the driver out of
+                    # step with it. Such a connection is of no use to whoever gets it next.
+                    connection.terminate()
+                    raise ConnectionResetError("the session was ended") from problem
         except Unavailable as problem:
             if is_away(problem):
                 UNAVAILABLE.inc()
