@@ -329,6 +329,23 @@ async def test_only_administrators_change_games(site: KenoWeb) -> None:
     is_problem(await site.web.get("/v1/admin/keno/bankrolls", player), 401, "E-STAFF")
 
 
+@pytest.mark.parametrize("name", ["%00", "a" * 9_000, "%ED%A0%80", "NO"])
+async def test_what_no_game_can_be_called_is_an_unknown_game_to_staff_too(
+    site: KenoWeb, name: str
+) -> None:
+    staff = await site.web.house.identity.appoint("Grace", None)
+
+    moved = await site.web.post(f"/v1/admin/keno/games/{name}/status", {"status": "PAUSED"}, staff)
+    changed = await site.web.client.patch(
+        f"/v1/admin/keno/games/{name}",
+        json={"lead": "1s"},
+        headers=bearing(staff) | {"Idempotency-Key": "1"},
+    )
+
+    is_problem(moved, 404, "E-GAME-UNKNOWN")
+    is_problem(changed, 404, "E-GAME-UNKNOWN")
+
+
 async def test_a_bankroll_is_funded_once_per_key(site: KenoWeb) -> None:
     staff = await site.web.house.identity.appoint("Grace", None)
     before = (await site.web.get("/v1/admin/keno/bankrolls", staff)).json()["items"][0]["funds"]

@@ -21,6 +21,12 @@ CHECKS = (
     *("missing_required_header", "unsupported_method", "allow_header_conformance"),
     *("ignored_auth", "use_after_free", "ensure_resource_availability"),
 )
+# Commands that were not only refused.
+ACTS = (
+    *("POST /v1/rooms/{room}/bets", "POST /v1/keno/games/{game}/tickets"),
+    *("DELETE /v1/keno/tickets/{ticket}", "POST /v1/admin/keno/bankrolls"),
+    *("POST /v1/admin/keno/games", "PATCH /v1/admin/keno/games/{game}"),
+)
 
 
 @pytest.fixture
@@ -40,6 +46,8 @@ async def test_no_bytes_whatever_bring_the_house_or_its_books_into_disorder(
     assert outcome.requests == REQUESTS
     assert outcome.bets_accepted
     assert len(outcome.refusals) > 15
+    assert [name for name, asked in outcome.routes.items() if not asked] == []
+    assert {name for name in ACTS if not outcome.accepted[name]} == set()
 
 
 def test_every_answer_is_one_that_the_description_names(

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any, Final
@@ -21,13 +21,15 @@ from rich.console import Console
 from rooms.platform.problem import ExitCode
 from tests.stories.running import RunningHouse
 from tests.torture.hostile_frames import FRAMES
-from tests.torture.hostile_requests import (
-    DAMAGES,
+from tests.torture.hostile_requests import DAMAGES, Ask, Attack, Headers
+from tests.torture.hostile_routes import (
     NEW_ROOM,
-    Ask,
-    Attack,
-    Headers,
+    STAFFS_GAME,
+    Json,
     Standing,
+    bearer,
+    documented,
+    new_game,
     working,
 )
 from tests.torture.hostile_wire import PIPELINE, Answer, Seen, Wire
@@ -54,13 +56,18 @@ MOST_SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of the requests; ``wrong`` has a line for each thing that must not be."""
+    """What became of the requests; ``wrong`` has a line for each thing that must not be.
+
+    ``routes`` has how often each documented route was asked, ``accepted`` how often it said yes.
+    """
 
     seed: int
     requests: int
     seconds: float
     statuses: dict[int, int]
     refusals: dict[str, int]
+    routes: dict[str, int]
+    accepted: dict[str, int]
     bets_accepted: int
     megabytes_warm: float
     megabytes_most: float
@@ -110,10 +117,12 @@ def attacks(seed: int, standing: Standing, count: int) -> Iterator[Attack]:
         if random.random() < FRAMED:
             kind, damage = random.choice(DAMAGES)
             hurt = damage(random, ask)
-            yield Attack(kind, hurt.wire(), bodiless=hurt.method == b"HEAD")
+            framed, bodiless = not ask.handshake, hurt.method == b"HEAD"
+            attack = Attack(kind, hurt.wire(), framed=framed, bodiless=bodiless)
         else:
             kind, frame = random.choice(FRAMES)
-            yield frame(kind, random, ask)
+            attack = frame(kind, random, ask)
+        yield replace(attack, route=ask.route, handshake=ask.handshake)
 
 
 async def torment(
@@ -122,7 +131,7 @@ async def torment(
     """Send the requests of a seed to a house that plays no room to its end meanwhile."""
     began, wire = time.monotonic(), _wire_to(house)
     seen = wire.seen
-    standing = await _standing(wire)
+    standing = await _standing(wire, house)
     source = attacks(seed, standing, requests)
     memory = Memory(house, requests)
 
@@ -139,6 +148,8 @@ async def torment(
         seconds=time.monotonic() - began,
         statuses=dict(sorted(seen.statuses.items())),
         refusals=dict(seen.codes.most_common()),
+        routes={each.name: seen.routes[each.name] for each in standing.routes},
+        accepted={each.name: seen.accepted[each.name] for each in standing.routes},
         bets_accepted=len(seen.bets),
         megabytes_warm=memory.warm,
         megabytes_most=memory.most,
@@ -226,25 +237,62 @@ def _wire_to(house: RunningHouse) -> Wire:
     return Wire(at.hostname or "", at.port or 0, Seen())
 
 
-async def _standing(wire: Wire) -> Standing:
+async def _standing(wire: Wire, house: RunningHouse) -> Standing:
     """Sign players up and open rooms whose target is far away and whose end is not today."""
     tokens = [await _sign_up(wire, b"player-%d" % number) for number in range(PLAYERS)]
-    bearer = _bearer(tokens[0])
     rooms = [
-        (await _must(wire, b"/v1/rooms", NEW_ROOM, b"room-%d" % number, bearer))["id"]
+        (await _must(wire, b"/v1/rooms", NEW_ROOM, b"room-%d" % number, bearer(tokens[0])))["id"]
         for number in range(ROOMS)
     ]
-    return Standing(tokens, rooms)
+    gambler, staff = await _sign_up(wire, b"gambler"), staff_token(house)
+    tickets = await _tickets(wire, gambler)
+    game = (await _read(wire, b"/v1/keno/games/keno-main")).json()
+    own = new_game(STAFFS_GAME, game)
+    await _must(wire, b"/v1/admin/keno/games", own, b"game", bearer(staff))
+    head = (await _read(wire, b"/v1/log/head")).json()
+    return Standing(
+        routes=documented((await _read(wire, b"/api/docs/openapi.json")).json()),
+        tokens=tokens,
+        rooms=rooms,
+        gambler=gambler,
+        staff=staff,
+        tickets=[(each["id"], each["ref"]) for each in tickets],
+        game=game,
+        size=head["size"],
+        checkpoint=head["checkpoint"],
+    )
+
+
+async def _tickets(wire: Wire, gambler: str) -> list[Json]:
+    """Buy keno far ahead, so that there is something to show, to prove and to give back."""
+    stake = {"amount": "10000000", "asset": "SOL"}
+    asked = {"picks": [17, 22], "stake": stake, "rounds": 100}
+    path = b"/v1/keno/games/keno-main/tickets"
+    bought = [
+        (await _must(wire, path, asked, b"ticket-%d" % number, bearer(gambler)))["tickets"]
+        for number in range(3)
+    ]
+    return [ticket for tickets in bought for ticket in tickets]
+
+
+def staff_token(house: RunningHouse) -> str:
+    """Make an administrator beside the house."""
+    command = ("staff", "token", "Sue", "--json", "--data", str(house.data))
+    made = subprocess.run(
+        [sys.executable, "-m", "rooms", *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **SETTINGS},
+    )
+    token: str = json.loads(made.stdout)["token"]
+    return token
 
 
 async def _sign_up(wire: Wire, key: bytes) -> str:
     body = {"name": "Ada", "fund": {"amount": str(FUND), "asset": "SOL"}}
     token: str = (await _must(wire, b"/v1/sandbox/players", body, key))["access_token"]
     return token
-
-
-def _bearer(token: str) -> Headers:
-    return ((b"Authorization", b"Bearer " + token.encode()),)
 
 
 async def _must(wire: Wire, target: bytes, body: Any, key: bytes, headers: Headers = ()) -> Any:
@@ -270,7 +318,7 @@ async def _money_faults(wire: Wire, standing: Standing) -> AsyncIterator[str]:
             yield f"bet {bet} of {stake} was accepted, and is listed as {listed.get(bet)}"
 
 
-async def _read(wire: Wire, target: bytes, token: str) -> Answer:
-    answer = await wire.ask(Ask(b"GET", target, _bearer(token)))
+async def _read(wire: Wire, target: bytes, token: str | None = None) -> Answer:
+    answer = await wire.ask(Ask(b"GET", target, () if token is None else bearer(token)))
     assert answer.status == 200, answer
     return answer

@@ -1,7 +1,7 @@
 """Requests that no well-meaning client sends: mutations of those that work, from one seed."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
@@ -15,17 +15,26 @@ METHODS: Final = (
     *(b"HEAD", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE", b"PROPFIND", b"M-SEARCH"),
     *(b"GET", b"POST", b"QUERY"),
 )
+QUERIES: Final = (
+    *(b"cursor", b"limit", b"status", b"asset", b"host", b"side", b"stake", b"a[]", b""),
+    *(b"index", b"size", b"from", b"to", b"start", b"end", b"game", b"round", b"ref", b"before"),
+)
 LARGEST_BODY: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request in parts; on the wire its length is true unless a header says otherwise."""
+    """A request in parts; on the wire its length is true unless a header says otherwise.
+
+    ``route`` is what it meant to ask. After a ``handshake`` HTTP may be over.
+    """
 
     method: bytes
     target: bytes
     headers: Headers = ()
     body: bytes | None = None
+    route: str = ""
+    handshake: bool = False
 
     def wire(self) -> bytes:
         """Write it as HTTP/1.1."""
@@ -40,7 +49,8 @@ class Ask:
 class Attack:
     """One hostile request. ``framed`` ones end where they say, so that exactly one answer comes.
 
-    ``cut`` ones are left by the client as soon as they are sent.
+    ``cut`` ones are left by the client as soon as they are sent. ``route`` is what was asked before
+    it was damaged; a ``handshake`` may be answered by what speaks WebSocket.
     """
 
     kind: str
@@ -48,61 +58,8 @@ class Attack:
     framed: bool = True
     bodiless: bool = False
     cut: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What works at this house: tokens of players with money, rooms that take bets."""
-
-    tokens: Sequence[str]
-    rooms: Sequence[str]
-
-
-def working(random: Random, standing: Standing, number: int) -> Ask:
-    """Make the request of a well-meaning client, with a key of its own."""
-    token, room = random.choice(standing.tokens), random.choice(standing.rooms)
-    bearer = (b"Authorization", b"Bearer " + token.encode())
-    key = (b"Idempotency-Key", b"torture-%d" % number)
-    amount = {"amount": str(random.randrange(10**6, 10**9)), "asset": "SOL"}
-    bet = {"side": random.choice(("YES", "NO")), "stake": amount}
-    where = room.encode()
-    reads = (b"/v1/rooms?limit=2", b"/v1/rooms/" + where, b"/v1/bets", b"/v1/wallet")
-    more = (
-        b"/v1/referrals",
-        b"/v1/wallet/entries",
-        b"/v1/rooms/" + where + b"/settlement",
-        b"/errors/E-STAKE",
-    )
-    quote = b"/v1/rooms/" + where + b"/quote?side=YES&stake=1000000000"
-    match random.randrange(10):
-        case 0 | 1 | 2 | 3:
-            return _post(b"/v1/rooms/" + where + b"/bets", (bearer, key), bet)
-        case 4:
-            return _post(b"/v1/rooms", (bearer, key), NEW_ROOM)
-        case 5:
-            return _post(b"/v1/sandbox/players", (key,), {"name": "Ada", "fund": amount})
-        case 6:
-            return Ask(b"GET", quote)
-        case _:
-            return Ask(b"GET", random.choice((*reads, *more)), (bearer,))
-
-
-NEW_ROOM: Final = {
-    "title": "Will SOL touch 100000 this day?",
-    "market": {
-        "type": "coin_price",
-        "asset": "SOL",
-        "direction": "at_or_above",
-        "target": "100000",
-    },
-    "resolve": "touch",
-    "settles_in": "20h",
-    "lock_fraction": 0.5,
-}
-
-
-def _post(target: bytes, headers: Headers, body: Mapping[str, object]) -> Ask:
-    return Ask(b"POST", target, headers, json.dumps(body).encode())
+    route: str = ""
+    handshake: bool = False
 
 
 def _truncated(random: Random, ask: Ask) -> Ask:
@@ -210,9 +167,8 @@ def _path(random: Random, ask: Ask) -> Ask:
 
 
 def _query(random: Random, ask: Ask) -> Ask:
-    names = (b"cursor", b"limit", b"status", b"asset", b"host", b"side", b"stake", b"a[]", b"")
     pairs = [
-        random.choice(names) + b"=" + _quoted(junk_text(random), random)
+        random.choice(QUERIES) + b"=" + _quoted(junk_text(random), random)
         for _ in range(random.choice((1, 2, 3, 60)))
     ]
     path = ask.target.partition(b"?")[0]

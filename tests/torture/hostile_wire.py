@@ -18,7 +18,8 @@ MORE_WITHIN: Final = 0.25
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [ -~]*\r\n")
 HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([\t -~]*)\r\n")
 TRACES: Final = (b"Traceback (most recent", b'File "/', b"asyncpg.", b"site-packages")
-NO_BODY: Final = frozenset({204, 304})
+SWITCHED: Final = 101
+NO_BODY: Final = frozenset({SWITCHED, 204, 304})
 SERVER_SAYS: Final = b"Invalid HTTP request received."
 
 
@@ -46,14 +47,24 @@ class Seen:
     statuses: Counter[int] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    routes: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
     bets: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     sent: int = 0
 
+    def count(self, attack: Attack) -> None:
+        """Count a request."""
+        self.sent += 1
+        self.kinds[attack.kind] += 1
+        self.routes[attack.route] += 1
+
     def take(self, attack: Attack, answer: Answer) -> None:
         """Count an answer and find fault with it."""
         self.statuses[answer.status] += 1
-        self.wrong += [f"{attack.kind}: {fault}: {shown(attack)}" for fault in faults(answer)]
+        found = faults(answer, handshake=attack.handshake)
+        self.wrong += [f"{attack.kind}: {fault}: {shown(attack)}" for fault in found]
+        self.accepted[attack.route] += answer.status < 300
         if answer.status == 201 and b"/bets" in attack.wire[:60]:
             bet = answer.json()
             self.bets[bet["id"]] = int(bet["stake"]["amount"])
@@ -70,7 +81,7 @@ def is_problem(answer: Answer) -> bool:
     return answer.headers.get(b"content-type") == b"application/problem+json"
 
 
-def faults(answer: Answer) -> Iterator[str]:
+def faults(answer: Answer, *, handshake: bool = False) -> Iterator[str]:
     """Find what no answer may be, whatever was asked."""
     if answer.status >= 500:
         yield f"status {answer.status}: {answer.body[:300]!r}"
@@ -78,6 +89,8 @@ def faults(answer: Answer) -> Iterator[str]:
         yield f"a trace is shown: {answer.body[:300]!r}"
     if answer.body == SERVER_SAYS and answer.status == 400:
         return  # the web server itself, before any route: it cannot say what was asked
+    if handshake and not is_problem(answer):
+        return  # what speaks WebSocket says in plain text what is wrong with a handshake
     if b"content-security-policy" not in answer.headers:
         yield "a header of every answer is missing"
     if answer.status >= 400:
@@ -132,15 +145,13 @@ class Wire:
                 async with asyncio.timeout(ANSWER_WITHIN):
                     answer = await self._answer(reader, left[0])
                 attack = left.popleft()
-                self.seen.sent += 1
-                self.seen.kinds[attack.kind] += 1
+                self.seen.count(attack)
                 if answer is not None:
                     self.seen.take(attack, answer)
 
     async def alone(self, attack: Attack) -> None:
         """Send one request on a connection of its own; look at every answer that comes."""
-        self.seen.sent += 1
-        self.seen.kinds[attack.kind] += 1
+        self.seen.count(attack)
         async with self._connection() as (reader, writer):
             with suppress(ConnectionError):
                 half = len(attack.wire) // 2
@@ -158,6 +169,8 @@ class Wire:
                     if answer is None:
                         return
                     self.seen.take(attack, answer)
+                    if answer.status == SWITCHED:
+                        return
 
     async def _answer(self, reader: asyncio.StreamReader, attack: Attack) -> Answer | None:
         try:

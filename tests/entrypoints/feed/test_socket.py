@@ -68,6 +68,9 @@ async def test_who_comes_with_a_token_in_the_address_or_elsewhere_is_not_let_in(
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await http.ws_connect(base + path)
         assert refused.value.status == status
+        assert refused.value.headers is not None
+        assert refused.value.headers["Content-Security-Policy"] == "default-src 'self'"
+        assert refused.value.headers["Cache-Control"] == "no-store"
 
     async with http.get(f"{base}/v1/live") as answer:
         assert answer.status == 404

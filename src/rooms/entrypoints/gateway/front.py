@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from rooms.entrypoints.gateway.problems import ProblemAnswer, Whole, send_problem
+from rooms.entrypoints.gateway.problems import USUAL, ProblemAnswer, Whole, send_problem
 from rooms.entrypoints.gateway.swiftbets import TEMPLATE, AskedBet, SwiftBets
 from rooms.kernel.time import Clock
 from rooms.platform.limiter import Limiter
@@ -18,13 +18,6 @@ from rooms.platform.metrics import REQUEST_SECONDS, REQUESTS
 from rooms.platform.telemetry import Noted
 from rooms.platform.tracing import span
 
-# A page's own file may say otherwise, of its policy or of how long it is kept.
-USUAL: Final = (
-    (b"content-security-policy", b"default-src 'self'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-)
 # Who reads the first of two and who reads the last would see two different requests.
 ONCE: Final = frozenset({b"authorization", b"idempotency-key"})
 # Under this name the web server may leave in the scope how to send an answer as a whole: by its

@@ -17,6 +17,14 @@ from rooms.platform.database import NotDone, Unavailable, is_away
 from rooms.platform.metrics import REFUSALS
 
 MEDIA_TYPE: Final = "application/problem+json"
+# What every answer says. A page's own file may say otherwise, of its policy or of how long it is
+# kept.
+USUAL: Final = (
+    (b"content-security-policy", b"default-src 'self'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
 BAD_REQUEST: Final = 400
 BY_STATUS: Final = {404: "E-ROUTE", 405: "E-METHOD", 413: "E-TOO-LARGE"}
 # Every other method may be a command.

@@ -21,6 +21,7 @@ from rooms.contexts.keno.queries.views import KenoQueries
 from rooms.contexts.keno.service.cancelling import Cancelling
 from rooms.contexts.keno.service.games import Games
 from rooms.contexts.keno.service.proving import Proving
+from rooms.contexts.keno.service.schedules import require_name
 from rooms.contexts.keno.service.selling import Selling
 from rooms.contexts.keno.service.showing import Showing
 from rooms.contexts.keno.storage.games import Game
@@ -143,6 +144,7 @@ class KenoService:
         key: CommandKey | None = None,
     ) -> Answered[GameView]:
         """Give a game other terms, later."""
+        require_name(game)
         return await self._done(key, lambda tx: self.making.change(tx, game, changes, by=by))
 
     async def move_game(
@@ -154,6 +156,7 @@ class KenoService:
         key: CommandKey | None = None,
     ) -> Answered[GameView]:
         """Pause, drain or resume a game."""
+        require_name(game)
         return await self._done(key, lambda tx: self.making.move(tx, game, status, by=by))
 
     async def _done(

@@ -68,6 +68,12 @@ class Schedules:
             self._by_name[game.name] = self._by_id[game.id] = game
 
 
+def require_name(name: str) -> None:
+    """Refuse E-GAME-UNKNOWN where no game can be called so: not every text can be a key's."""
+    if not GAME.fullmatch(name):
+        raise no_such_game(name)
+
+
 def no_such_game(name: str) -> Refusal:
     """Say that there is no game of this name."""
     return Refusal("E-GAME-UNKNOWN", game=name[:40])

@@ -21,7 +21,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from rooms.entrypoints.gateway.feed.session import Session
-from rooms.entrypoints.gateway.problems import MEDIA_TYPE, ProblemAnswer, refused
+from rooms.entrypoints.gateway.problems import MEDIA_TYPE, USUAL, ProblemAnswer, refused
 from rooms.kernel.refusal import Refusal
 from rooms.platform.metrics import FEED_DROPPED
 
@@ -231,6 +231,7 @@ class FeedSocket(asyncio.Protocol):
 def _no(problem: ProblemAnswer) -> Response:
     body = problem.body()
     headers: Mapping[str, str] = {
+        **{name.decode(): value.decode() for name, value in USUAL},
         "Content-Type": MEDIA_TYPE,
         "Content-Length": str(len(body)),
         "Connection": "close",
