@@ -61,10 +61,15 @@ class HandSeeds:
 
 @dataclass(slots=True)
 class HandBeacons:
-    """Says which beacons are known: all whose time has come, but those that are ``missing``."""
+    """Says which beacons are known: all whose time has come, but those that are ``missing``.
+
+    Where ``at_a_time`` is given, it asks for no more than so many, the oldest that it did not have.
+    """
 
     missing: set[int] = field(default_factory=set)
     dead: bool = False
+    at_a_time: int | None = None
+    _had: set[int] = field(default_factory=set)
 
     async def learn(self) -> None:
         pass
@@ -75,10 +80,12 @@ class HandBeacons:
     def chain(self, entropy: str) -> DrandChain | None:
         return CHAIN if entropy == CHAIN.entropy else None
 
-    async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon]:
+    async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon | None]:
         assert entropy == CHAIN.entropy
-        return {
-            number: Beacon(number, hashlib.sha384(b"%d" % number).digest())
-            for number in rounds
-            if not self.dead and number not in self.missing
+        asked = sorted(set(rounds) - self._had)[: self.at_a_time]
+        gone = asked if self.dead else self.missing.intersection(asked)
+        self._had.update(set(asked).difference(gone))
+        known = self._had.intersection(rounds)
+        return dict.fromkeys(gone) | {
+            number: Beacon(number, hashlib.sha384(b"%d" % number).digest()) for number in known
         }

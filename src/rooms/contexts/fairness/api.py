@@ -297,10 +297,12 @@ class Beacons(Protocol):
         """Give the drand chain that a game's entropy names, None where it is not known."""
         ...
 
-    async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon]:
+    async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon | None]:
         """Give those of these beacons that are known by now; asked outside of transactions.
 
-        Those that should be known and are not are asked for, which takes a second at most.
+        Those that should be known and are not are asked for, some at a time, which takes a second
+        at most. None stands for one that was asked for and that nobody has; a beacon that nobody
+        was asked for, this time, is left out: nothing is known of it.
         """
         ...
 

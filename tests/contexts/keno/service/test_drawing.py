@@ -106,6 +106,24 @@ async def test_a_round_whose_beacon_never_comes_is_void_and_every_stake_back(
     await keno.books_are_right()
 
 
+async def test_after_a_downtime_longer_than_the_grace_rounds_are_drawn_late_and_not_void(
+    database: Database, owner: Database
+) -> None:
+    keno = wire_keno_house(database, owner, grace=timedelta(seconds=30))
+    await keno.open_game(terms=DRAND)
+    ada = await keno.player()
+    await keno.buy(ada, rounds=7)
+    keno.beacons.at_a_time = 3
+
+    await keno.pass_rounds(60)
+    assert (await keno.round(7)).status == "LOCKED"
+    for _ in range(2):
+        await keno.clock.tick()
+
+    assert [(await keno.round(number)).status for number in range(1, 8)] == ["SETTLED"] * 7
+    await keno.books_are_right()
+
+
 async def test_a_void_round_is_not_drawn_again_when_its_beacon_comes(
     database: Database, owner: Database
 ) -> None:

@@ -44,15 +44,15 @@ class BeaconService:
         present = self.drand.chain
         return present if entropy == present.entropy else self.chains.get(entropy)
 
-    async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon]:
+    async def beacons(self, entropy: str, rounds: Collection[int]) -> Mapping[int, Beacon | None]:
         """Give those beacons that are known by now, and ask for those that are overdue."""
         async with self.database.transaction() as tx:
             stored = await self.storage.known(tx, hash_of(entropy), rounds)
-        known = {each.round: each for each in stored}
+        known: dict[int, Beacon | None] = {each.round: each for each in stored}
         missing = sorted(set(rounds) - known.keys())
-        if missing and entropy == self.drand.chain.entropy:
-            known |= {each.round: each for each in await self._fetch(self._overdue(missing))}
-        return known
+        if entropy != self.drand.chain.entropy:
+            return known | dict.fromkeys(missing)  # no mirror of that chain is known any more
+        return known | await self._fetch(self._overdue(missing))
 
     def _overdue(self, missing: list[int]) -> list[int]:
         """Choose what to ask for: the watch brings what is new, and nobody is asked all the time.
@@ -69,15 +69,13 @@ class BeaconService:
         self._asked.update(dict.fromkeys(due, now))
         return due
 
-    async def _fetch(self, rounds: list[int]) -> list[Beacon]:
-        if not rounds:
-            return []
+    async def _fetch(self, rounds: list[int]) -> dict[int, Beacon | None]:
         answers = await asyncio.gather(*(self.drand.beacon(number) for number in rounds))
         found = [answer.value for answer in answers if isinstance(answer, Ok)]
         for beacon in found:
             self._asked.pop(beacon.round, None)
         await self.keep(found)
-        return found
+        return dict.fromkeys(rounds) | {each.round: each for each in found}
 
     async def keep(self, beacons: list[Beacon]) -> None:
         """Keep verified beacons, and wake who waits for them."""

@@ -111,7 +111,9 @@ class Drawing:
             beacon_round = drand.round_after(locks_at, terms.chain.guard_ms)
         return Ready(waiting, game, terms, beacon_round, None)
 
-    async def _hear(self, asked: Sequence[Ready], now: int) -> dict[str, Mapping[int, Beacon]]:
+    async def _hear(
+        self, asked: Sequence[Ready], now: int
+    ) -> dict[str, Mapping[int, Beacon | None]]:
         """Ask for the beacons whose time has come, the oldest first."""
         wanted: dict[str, set[int]] = {}
         for each in asked:
@@ -124,11 +126,16 @@ class Drawing:
         }
 
     def _answered(
-        self, asked: Ready, heard: Mapping[str, Mapping[int, Beacon]], now: int
+        self, asked: Ready, heard: Mapping[str, Mapping[int, Beacon | None]], now: int
     ) -> Ready | None:
         if asked.beacon_round is None:
             return asked
-        beacon = heard.get(asked.terms.chain.entropy, {}).get(asked.beacon_round)
+        of_chain = heard.get(asked.terms.chain.entropy, {})
+        # After a long downtime every round is past its grace: only one whose beacon was asked for,
+        # in vain, is void. The others wait until they are asked for.
+        if asked.beacon_round not in of_chain:
+            return None
+        beacon = of_chain[asked.beacon_round]
         if beacon is not None:
             return asked._replace(beacon=beacon)
         return asked if self._since(asked, now) >= self.grace // timedelta(milliseconds=1) else None
