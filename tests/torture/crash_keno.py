@@ -7,7 +7,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any, Final
 
-from rooms.contexts.keno.api import BuyTickets, GameTerms
+from rooms.contexts.keno.api import BuyTickets, GameStatus, GameTerms
 from rooms.kernel.ids import TicketId
 from rooms.kernel.money import SOL, lamports
 from rooms.kernel.refusal import Refusal
@@ -169,6 +169,51 @@ async def _drawn(stage: Stage, scene: Scene) -> None:
         pass
 
 
+async def _locked_with_staff(stage: Stage, scene: Scene) -> None:
+    """Four rounds are locked and wait for their beacons; round 6 has a ticket and is to come."""
+    await stage.staff(scene, "pit boss")
+    await _locked(stage, scene)
+
+
+async def _sold_out(stage: Stage, scene: Scene) -> None:
+    """Every round that has a ticket is past, and nobody has locked one."""
+    await stage.staff(scene, "pit boss")
+    await _sold(stage, scene)
+    await _let_pass(stage, scene, 6.5 * INTERVAL)
+
+
+async def _paused(stage: Stage, scene: Scene) -> None:
+    """A game is paused before its first round locks, and four rounds and a half pass."""
+    await stage.staff(scene, "pit boss")
+    await _sold(stage, scene)
+    await _moved(stage.stepped, scene, GameStatus.PAUSED)
+    await _let_pass(stage, scene, 4.5 * INTERVAL)
+
+
+async def _moved(stepped: SteppedHouse, scene: Scene, status: GameStatus) -> GameStatus:
+    key = scene.key(f"to {status}")
+    moved = await stepped.house.keno.move_game(scene.game, status, by=scene.staff[0], key=key)
+    return moved.value.status
+
+
+async def _pause(stepped: SteppedHouse, scene: Scene, say: Say) -> None:
+    """What is locked is drawn and paid all the same; what is not waits with its tickets."""
+    say("pause", await _moved(stepped, scene, GameStatus.PAUSED))
+    await _tick(stepped, scene, say)
+
+
+async def _drain(stepped: SteppedHouse, scene: Scene, say: Say) -> None:
+    """The last tickets are drawn and paid; then the game pauses by itself."""
+    say("drain", await _moved(stepped, scene, GameStatus.DRAINING))
+    await _tick(stepped, scene, say)
+
+
+async def _resume(stepped: SteppedHouse, scene: Scene, say: Say) -> None:
+    """What the pause has passed over is locked at once: drawn where there is a ticket."""
+    say("resume", await _moved(stepped, scene, GameStatus.RUNNING))
+    await _tick(stepped, scene, say)
+
+
 async def _lock(stepped: SteppedHouse, scene: Scene, say: Say) -> None:
     await stepped.rounds.lead()
     await stepped.rounds.lock()
@@ -215,5 +260,14 @@ KENO_COMMANDS: Final = {
     "keno_draw": Command(_locked, _draw, ("fate DRAWN, tickets 1",)),
     "keno_pay": Command(_drawn, _pay, ("paid 9500000, refunded 0",)),
     "keno_tick": Command(_missed_with_drand, _tick, ("settled_to 4", "paid 9500000")),
+    "keno_pause": Command(
+        _locked_with_staff, _pause, ("status PAUSED, locked_to 4", "settled_to 4", "paid 9500000")
+    ),
+    "keno_drain": Command(
+        _sold_out, _drain, ("status PAUSED, locked_to 6", "settled_to 6", "keno.game.draining")
+    ),
+    "keno_resume": Command(
+        _paused, _resume, ("status RUNNING, locked_to 4", "settled_to 4", "reason pause")
+    ),
     "keno_void": Command(_missed_without_beacons, _tick, ("fate VOID", "refunded 10000000")),
 }
