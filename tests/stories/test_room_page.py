@@ -34,6 +34,11 @@ async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of
 
         said = (await page.locator(".bet .said").inner_text()).replace("\xa0", " ")
         assert await page.locator(".bet-form").is_hidden()
+        async with page.context.expect_page() as opened:
+            await page.get_by_role("button", name="Derive it all in this browser").click()
+        checker = await opened.value
+        await checker.locator('.report[data-verdict="verified"]').wait_for()
+        assert f"Room {room['id']}, YES" in await checker.get_by_role("status").inner_text()
     settlement = await api.settlement(room["id"])
     assert settlement["outcome"] == "YES"
     paid = 2 * ONE - int(settlement["takeout"]) - int(settlement["breakage"])

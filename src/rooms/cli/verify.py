@@ -48,7 +48,7 @@ def pool(*, as_json: Json = False, data: Data = ".rooms") -> None:
 
 @app.command()
 def page(*, as_json: Json = False, data: Data = ".rooms") -> None:
-    """Write the page that checks rounds, tickets and days in a browser: > verify.html."""
+    """Write the page that checks rounds, tickets, days and rooms in a browser: > verify.html."""
     del as_json, data  # the answer is the page either way, and no house is asked
     sys.stdout.buffer.write(verify_page())
     sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""The page that checks rounds, tickets and days in a browser: one file, which asks nobody.
+"""The page that checks rounds, tickets, days and rooms in a browser: one file that asks nobody.
 
 Its parts lie in ``page/`` as small modules; here they are joined, not built. docs/decisions/0060.
 """

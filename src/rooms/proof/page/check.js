@@ -3,13 +3,15 @@
 import { Day, textOf } from "./day.js";
 import { Malformed, readObject } from "./fields.js";
 import { parseKeys } from "./merkle.js";
-import { Signers } from "./records.js";
+import { Signers, unlessMalformed } from "./records.js";
+import { Room } from "./room.js";
 import { parseRound, verifyRound } from "./round.js";
 import { parseTicket, verifyTicket } from "./ticket.js";
 
 const LARGEST_PROOF = 4_000_000;
 const SLICE = 1 << 20;
 const ROUNDS_PER_PROGRESS = 500;
+const BETS_PER_PROGRESS = 5_000;
 
 /**
  * Check a file (a Blob): {kind, verdict, steps, unchecked, facts}, or {kind: "keys", keys}.
@@ -19,9 +21,7 @@ export async function check(file, keys, progress) {
   const signers = new Signers(keys && parseKeys(readObject(keys)));
   const first = await beginning(file);
   if (first && "date" in first) return await checkDay(file, signers, progress);
-  if (first && "terms" in first) {
-    throw new Malformed("it is a room's file, and this page knows keno: use `rooms verify room`");
-  }
+  if (first && "file_hash" in first) return await checkRoom(file, progress);
   if (file.size > LARGEST_PROOF) throw new Malformed("it is too large for one round or ticket");
   const content = textOf(new Uint8Array(await file.arrayBuffer()));
   return checkObject(content, readObject(content), signers);
@@ -29,14 +29,8 @@ export async function check(file, keys, progress) {
 
 /** The first line as an object; null where it is none, as in a proof that was written wide. */
 async function beginning(file) {
-  const start = new Uint8Array(await file.slice(0, SLICE).arrayBuffer());
-  const end = start.indexOf(10);
-  try {
-    return readObject(textOf(end < 0 ? start : start.subarray(0, end)));
-  } catch (problem) {
-    if (!(problem instanceof Malformed)) throw problem;
-    return null;
-  }
+  const { value: line = new Uint8Array() } = await lines(file.slice(0, LARGEST_PROOF)).next();
+  return unlessMalformed(() => readObject(textOf(line)));
 }
 
 function checkObject(content, value, signers) {
@@ -54,7 +48,9 @@ function checkObject(content, value, signers) {
     const proof = parseRound(value);
     return { kind: "round", ...verifyRound(proof, signers), facts: roundFacts(proof) };
   }
-  throw new Malformed("it is neither a round's proof, nor a ticket's, a day's file or the house's keys");
+  throw new Malformed(
+    "it is neither a round's proof, nor a ticket's, a day's or a room's file, nor the house's keys",
+  );
 }
 
 function roundFacts({ game, number, commit, seed, beacon, draw }) {
@@ -70,6 +66,19 @@ async function checkDay(file, signers, progress) {
   const report = day.report();
   const { game, date, rounds } = day.head;
   return { kind: "day", ...report, facts: { game, date, rounds } };
+}
+
+async function checkRoom(file, progress) {
+  const room = new Room();
+  for await (const line of lines(file)) {
+    room.line(textOf(line));
+    if (room.lines % BETS_PER_PROGRESS === 0) progress(BigInt(room.lines), room.head.bets);
+  }
+  const report = room.report();
+  const { outcome, reason, handle, takeout, scratched, bets } = room.head;
+  const { id, title } = room.head.room;
+  const facts = { room: id, title, outcome, reason, bets, scratched, handle, takeout };
+  return { kind: "room", ...report, facts };
 }
 
 /** The lines of a file as bytes with their ends; a slice is in memory at a time. */

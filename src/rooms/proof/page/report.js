@@ -33,6 +33,7 @@ export function sentence(found) {
 }
 
 function subject({ kind, facts }) {
+  if (kind === "room") return `Room ${facts.room}, ${facts.outcome ?? "void"}`;
   if (kind === "day") return `${facts.game}, ${facts.date}, ${grouped(facts.rounds)} rounds`;
   const round = `${facts.game}, round ${grouped(facts.number)}`;
   return kind === "ticket" ? `A ticket of ${round}` : round;
@@ -89,11 +90,18 @@ function openNodes({ unchecked }) {
 
 function factNodes(facts) {
   const told = {
+    Title: facts.title,
+    Outcome: facts.outcome,
+    Reason: facts.reason,
+    Bets: counted(facts.bets),
+    "Bets given back": counted(facts.scratched),
+    "Counted stakes": amountOf(facts.handle),
+    Takeout: amountOf(facts.takeout),
     Draw: facts.picks && facts.draw ? facts.draw.join(", ") : null,
     Stake: amountOf(facts.stake),
     Prize: amountOf(facts.prize),
     Refund: facts.refund,
-    Beacon: facts.beacon === undefined || facts.beacon === null ? null : grouped(facts.beacon),
+    Beacon: counted(facts.beacon),
     Reference: facts.ref,
     Commit: facts.commit,
     Seed: facts.seed,
@@ -105,6 +113,10 @@ function factNodes(facts) {
     return [el("dt", {}, name), el("dd", isHex ? { class: "hex" } : {}, String(value))];
   });
   return [el("section", {}, el("h3", {}, "What the file says"), el("dl", { class: "facts" }, ...cells))];
+}
+
+function counted(number) {
+  return number === null || number === undefined ? null : grouped(number);
 }
 
 /** The unit is not in the file; it is the smallest of the asset, as everywhere in proofs. */

@@ -27,7 +27,7 @@ function checked(file) {
 function showProgress({ done, of }) {
   part("progress").max = Number(of) || 1;
   part("progress").value = Number(done);
-  part("doing").textContent = `${grouped(done)} of ${grouped(of)} rounds`;
+  part("doing").textContent = `${grouped(done)} of ${grouped(of)}`;
 }
 
 /** Take files, the house's keys first: what follows is checked against them. */

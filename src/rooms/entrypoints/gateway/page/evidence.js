@@ -2,6 +2,7 @@
 
 import { el, say } from "./dom.js";
 import { exactSol, exactUsd, plural } from "./figures.js";
+import { openVerifier } from "./proofs.js";
 import { atMillisecond } from "./time.js";
 import { reasonWords, shortAddress, whyWords } from "./words.js";
 
@@ -114,9 +115,7 @@ function observations({ observations: seen }) {
 async function addUp(address, answer) {
   say(answer, "Reading the file…");
   try {
-    const file = await fetch(address);
-    if (!file.ok) throw new Error(`the house answered ${file.status}`);
-    const [head, ...bets] = (await file.text()).trim().split("\n").map((line) => JSON.parse(line));
+    const [head, ...bets] = (await fileText(address)).trim().split("\n").map((line) => JSON.parse(line));
     const total = (name) => bets.reduce((sum, bet) => sum + BigInt(bet[name]), 0n);
     const fees = ["host_fee", "protocol_fee", "breakage"].reduce((sum, name) => sum + BigInt(head[name]), 0n);
     const [staked, paid] = [total("stake"), total("payout")];
@@ -127,16 +126,35 @@ async function addUp(address, answer) {
   }
 }
 
+/** Give the room's file to the page that checks, which derives all of it again and asks nobody. */
+async function deriveAgain(address, answer) {
+  say(answer, "Reading the file…");
+  try {
+    const opened = openVerifier(await fileText(address));
+    say(answer, opened ? "The check is in a new tab." : "The file is too large for a link. Download it, open /verify and drop it there.");
+  } catch (problem) {
+    say(answer, `The file could not be read (${problem.message}). Try again, or download it.`);
+  }
+}
+
+async function fileText(address) {
+  const file = await fetch(address);
+  if (!file.ok) throw new Error(`the house answered ${file.status}`);
+  return await file.text();
+}
+
 function checking(room, settlement) {
   const address = `/v1/rooms/${encodeURIComponent(room.id)}/settlement/file`;
   const name = `room-${room.id}.ndjson`;
   const answer = el("p", { class: "answer", role: "status" });
-  const button = el("button", { type: "button" }, "Add up every bet here");
-  button.addEventListener("click", () => addUp(address, answer));
+  const derive = el("button", { type: "button" }, "Derive it all in this browser");
+  derive.addEventListener("click", () => deriveAgain(address, answer));
+  const add = el("button", { type: "button" }, "Add up every bet here");
+  add.addEventListener("click", () => addUp(address, answer));
   return [
     el("p", {}, "The file holds the decision, each price with its quotes, and every bet with what it was paid. A checker that trusts none of its figures derives them all again:"),
     el("pre", { tabindex: "0" }, el("code", {}, `./rooms verify room ${name}`)),
-    el("div", { class: "actions" }, el("a", { class: "button", href: address, download: name }, "Download the file"), button),
+    el("div", { class: "actions" }, el("a", { class: "button", href: address, download: name }, "Download the file"), derive, add),
     answer,
     facts([["SHA-256 of the file's content", settlement.file_hash ?? null]]),
   ];

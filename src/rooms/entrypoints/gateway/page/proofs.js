@@ -1,11 +1,13 @@
-// A link to check a round or a ticket: the verifier gets the proof in the address's fragment, which
-// no browser sends anywhere.
+// A link to check a round, a ticket or a room: the verifier gets the proof in the address's
+// fragment, which no browser sends anywhere.
 
 import { el } from "./dom.js";
 import { get } from "./player.js";
 
 const TRIES = 4;
 const AGAIN = 700;
+// What browsers take as an address ends at 1 to 2 MiB.
+const LONGEST_ADDRESS = 1_000_000;
 
 /** Give where a round's proof is. */
 export function roundProof(game, round) {
@@ -23,10 +25,18 @@ export function proofLink(path, name) {
   link.addEventListener("click", async (event) => {
     event.preventDefault();
     const proof = await fetched(path);
-    if (proof) window.open(`/verify#proof=${encode(JSON.stringify(proof))}`, "_blank", "noopener");
+    if (proof) openVerifier(JSON.stringify(proof));
     else link.replaceChildren("No proof yet: try again");
   });
   return link;
+}
+
+/** Open the verifier with a proof's text; false where it is too long for an address. */
+export function openVerifier(text) {
+  const address = `/verify#proof=${encode(text)}`;
+  if (address.length > LONGEST_ADDRESS) return false;
+  window.open(address, "_blank", "noopener");
+  return true;
 }
 
 /** Read a proof; a round that was just drawn may wait a moment for its place in the log. */
