@@ -171,12 +171,16 @@ class Schedule:
 
     def _pieces(self, number: int) -> list[tuple[Terms, int]]:
         """Give the terms from a round on, each with its last round."""
+        return [piece for piece, end in self._ends if end >= number]
+
+    @cached_property
+    def _ends(self) -> list[tuple[tuple[Terms, int], int]]:
+        """All terms, each with its last round, and the round before the next terms begin."""
         ends = [each.chain.first_round - 1 for each in self.terms[1:]]
         ends.append(self.last_round)
         return [
-            (each, min(end, each.chain.last_round))
+            ((each, min(end, each.chain.last_round)), end)
             for each, end in zip(self.terms, ends, strict=True)
-            if end >= number
         ]
 
 

@@ -68,13 +68,17 @@ class GameStorage:
 
     async def games(self, tx: Tx, names: Collection[str]) -> list[Game]:
         rows = await tx.fetch(
-            "SELECT id, game, operator, asset FROM keno.games WHERE game = ANY ($1)", list(names)
+            "SELECT id, game, operator, asset FROM unnest($1::text[]) AS asked (game) "
+            "JOIN keno.games USING (game)",
+            list(names),
         )
         return [_game(row) for row in rows]
 
     async def games_by_id(self, tx: Tx, ids: Collection[GameId]) -> list[Game]:
         rows = await tx.fetch(
-            "SELECT id, game, operator, asset FROM keno.games WHERE id = ANY ($1)", list(ids)
+            "SELECT id, game, operator, asset FROM unnest($1::integer[]) AS asked (id) "
+            "JOIN keno.games USING (id)",
+            list(ids),
         )
         return [_game(row) for row in rows]
 
@@ -86,8 +90,8 @@ class GameStorage:
         """Tell how far games are, outside of their lines: they may be further by now."""
         rows = await tx.fetch(
             "SELECT id, status, chains, locked_to, drawn_to, settled_to, "
-            "date_trunc('milliseconds', clock_timestamp()) FROM keno.games "
-            "WHERE id = ANY ($1::text::integer[])",
+            "date_trunc('milliseconds', clock_timestamp()) "
+            "FROM unnest($1::text::integer[]) AS asked (id) JOIN keno.games USING (id)",
             array(list(games)),
         )
         return [_standing(row) for row in rows]
@@ -132,10 +136,10 @@ class GameStorage:
         rows = await tx.fetch(
             """
             SELECT game.game, terms.*, paytable.hash AS paytable_hash, paytable.spots AS paytable
-            FROM keno.terms AS terms
-            JOIN keno.games AS game ON game.id = terms.game_id
+            FROM unnest($1::integer[]) AS asked (id)
+            JOIN keno.terms AS terms ON terms.game_id = asked.id
+            JOIN keno.games AS game ON game.id = asked.id
             JOIN keno.paytables AS paytable ON paytable.id = terms.paytable_id
-            WHERE terms.game_id = ANY ($1)
             ORDER BY terms.game_id, terms.first_round
             """,
             list(games),

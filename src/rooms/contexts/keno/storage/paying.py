@@ -95,14 +95,14 @@ class PayingStorage:
             """
             SELECT result.game_id, result.number, result.draw, result.beacon_round,
                    result.tickets, round.exposure
-            FROM keno.games AS game
+            FROM unnest($1::text::integer[]) AS asked (id)
+            JOIN keno.games AS game ON game.id = asked.id
             JOIN keno.results AS result
               ON result.game_id = game.id AND result.tickets > 0
              AND result.number > game.settled_to
             JOIN keno.rounds AS round
               ON round.game_id = result.game_id AND round.number = result.number
-            WHERE game.id = ANY ($1::text::integer[])
-              AND NOT EXISTS (SELECT FROM keno.settlements AS settlement
+            WHERE NOT EXISTS (SELECT FROM keno.settlements AS settlement
                               WHERE settlement.game_id = result.game_id
                                 AND settlement.number = result.number)
             ORDER BY result.number - game.settled_to, result.game_id

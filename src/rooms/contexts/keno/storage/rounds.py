@@ -8,7 +8,8 @@ from rooms.kernel.time import Instant
 from rooms.platform.database import Tx, array
 
 # A game's pointers go over what lies behind them without a gap. Only what lies before them is read:
-# a join would be planned over all rounds that the game ever had.
+# a join would be planned over all rounds that the game ever had. Games are joined with, here as
+# elsewhere: ``= ANY`` of an array of two thousand would be looked through for each of them.
 ADVANCE: Final = """
     UPDATE keno.games AS game
     SET drawn_to = drawn.upto,
@@ -20,7 +21,8 @@ ADVANCE: Final = """
                    WHERE settlement.game_id = game.id
                      AND settlement.number = result.number) IS NULL
         ), drawn.upto)
-    FROM keno.games AS before
+    FROM unnest($1::text::integer[]) AS asked (id)
+    JOIN keno.games AS before ON before.id = asked.id
     CROSS JOIN LATERAL (
         SELECT coalesce(max(ended.number) FILTER (
                    WHERE ended.number = before.drawn_to + ended.place), before.drawn_to) AS upto
@@ -29,7 +31,7 @@ ADVANCE: Final = """
               WHERE result.game_id = before.id AND result.number > before.drawn_to
                 AND result.number <= before.locked_to) AS ended
     ) AS drawn
-    WHERE game.id = before.id AND before.id = ANY ($1::text::integer[])
+    WHERE game.id = before.id
 """
 
 
@@ -218,7 +220,9 @@ class RoundStorage:
     async def locked_to(self, tx: Tx, names: Collection[str]) -> dict[str, int]:
         """Give, per game, the highest round that is locked with all before it."""
         rows = await tx.fetch(
-            "SELECT game, locked_to FROM keno.games WHERE game = ANY ($1)", list(names)
+            "SELECT game, locked_to FROM unnest($1::text[]) AS asked (game) "
+            "JOIN keno.games USING (game)",
+            list(names),
         )
         return {row[0]: row[1] for row in rows}
 
