@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.accessibility import look_at
 from tests.browser import browsing
 from tests.stories.running import RunningHouse
 
@@ -169,33 +169,11 @@ async def own_house(folder: Path) -> AsyncIterator[RunningHouse]:
         assert house.stop() == 0
 
 
-LOOKS: Final[list[dict[str, Any]]] = [
-    {"color_scheme": "dark", "contrast": "no-preference"},
-    {"color_scheme": "dark", "contrast": "more"},
-    {"color_scheme": "light", "contrast": "more"},
-]
-
-
 async def test_no_rule_of_accessibility_is_broken_at_any_width_in_any_light(
     house: RunningHouse, browser: "Browser"
 ) -> None:
-    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text()
     async with player(browser, house, reduced_motion="reduce") as page:
         await mark(page, 3, 17)
         await buy(page, rounds=5)
         await page.locator(DECIDED).first.wait_for()
-        await page.evaluate(axe)
-        for width, direction in ((320, "ltr"), (768, "rtl"), (1440, "ltr")):
-            await page.set_viewport_size({"width": width, "height": 900})
-            await page.evaluate("(dir) => { document.documentElement.dir = dir; }", direction)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width
-            assert await violations(page, "{}") == []
-        for look in LOOKS:
-            await page.emulate_media(**look)
-            assert await violations(page, "{ runOnly: ['color-contrast'] }") == []
-
-
-async def violations(page: "Page", options: str) -> list[tuple[str, str]]:
-    """Which rules are broken, each with the first place where it is."""
-    found = await page.evaluate(f"axe.run({options}).then((found) => found.violations)")
-    return [(each["id"], each["nodes"][0]["html"]) for each in found]
+        await look_at(page)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from tests.accessibility import look_at
 from tests.browser import opened_tab
 from tests.stories.running import Api, RunningHouse, coin, new_asset
 
@@ -18,9 +19,10 @@ async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of
     asset = new_asset("P")
     await api.set_feed(asset, price="100")
     ada = await api.player("Ada")
+    long = await ada.open_room(coin(asset, "120"), resolve="at_close", settles_in="10m")
     room = await ada.open_room(coin(asset, "110"), resolve="at_close", settles_in="15s")
     await ada.must_bet(room, "NO", ONE)
-    async with opened_tab(browser) as page:
+    async with opened_tab(browser, reduced_motion="reduce") as page:
         page.set_default_timeout(60 * SECONDS)
         await page.goto(f"{house.base}/r/{room['id']}")
         await page.get_by_role("button", name="Bet with 100 SOL").click()
@@ -39,6 +41,15 @@ async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of
         checker = await opened.value
         await checker.locator('.report[data-verdict="verified"]').wait_for()
         assert f"Room {room['id']}, YES" in await checker.get_by_role("status").inner_text()
+        for each in (checker, page):
+            await look_at(each)
+        await page.goto(f"{house.base}/r/{long['id']}")
+        await page.locator(".bet-form").wait_for()
+        await look_at(page)
+        await page.goto(f"{house.base}/")
+        await page.locator(".result").first.wait_for()
+        await page.locator(".card").first.wait_for()
+        await look_at(page)
     settlement = await api.settlement(room["id"])
     assert settlement["outcome"] == "YES"
     paid = 2 * ONE - int(settlement["takeout"]) - int(settlement["breakage"])

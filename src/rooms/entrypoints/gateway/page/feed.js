@@ -8,8 +8,8 @@ const LONGEST_WAIT = 15000;
 
 /**
  * Follow topics. `take(frame)` is called for each frame of news in its topic's order, none twice;
- * `show(topic, data)` for a snapshot, which stands for all before it; `state(name)` with `live`,
- * `stale` or `lost`. `topics()` says what to follow, `token()` whose `me` is, or null.
+ * `show(topic, data, at)` for a snapshot, which stands for all before it; `state(name)` with
+ * `live`, `stale` or `lost`. `topics()` says what to follow, `token()` whose `me` is, or null.
  */
 export function feed({ topics, token, take, show, state }) {
   const seen = new Map();
@@ -46,7 +46,7 @@ export function feed({ topics, token, take, show, state }) {
     if (type === "stale" || type === "fresh") stale = type === "stale";
     if (type === "snapshot") {
       seen.set(topic, seq);
-      show(topic, frame.data);
+      show(topic, frame.data, frame.at);
     } else if (topic && Number.isInteger(seq)) {
       if (seq <= (seen.get(topic) ?? -1)) return;
       seen.set(topic, seq);

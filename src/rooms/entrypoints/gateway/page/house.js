@@ -1,8 +1,11 @@
 // The page of the house: rooms in play and latest results.
 
 import { course } from "./course.js";
+import { turnable } from "./direction.js";
 import { el, keyed, say } from "./dom.js";
+import { feed } from "./feed.js";
 import { paid, plural, sol } from "./figures.js";
+import { hasEnded, moving } from "./moves.js";
 import { badge, pools, prices } from "./parts.js";
 import { follow } from "./stream.js";
 import { atMinute, atMoment, everySecond, until } from "./time.js";
@@ -102,7 +105,12 @@ function result(room) {
 const showRooms = keyed(byId("rooms"), (room) => room.id, card);
 const showResults = keyed(byId("results"), (room) => room.id, result);
 
-function show(snapshot) {
+const moves = moving();
+let latest = null;
+
+function show(found) {
+  latest = found;
+  const snapshot = moves.onto(found);
   showRooms(snapshot.rooms);
   showResults(snapshot.results);
   const { playing, rooms, results } = snapshot;
@@ -114,5 +122,19 @@ function show(snapshot) {
   say(byId("no-results"), "Nothing has settled yet. A room's result stands here once its price has answered.");
 }
 
+turnable(byId("direction"));
+/** The feed moves a card on at once; a result with its evidence comes with the next snapshot. */
+function heard(at, rooms) {
+  rooms.forEach((room) => moves.take(at, room));
+  if (latest) show(latest);
+}
+
+feed({
+  topics: () => ["rooms"],
+  token: () => null,
+  take: ({ at, data }) => heard(at, [data]),
+  show: (topic, { rooms }, at) => heard(at, rooms.filter((room) => !hasEnded(room))),
+  state() {},
+});
 everySecond(() => counting.forEach((tick) => tick()));
 follow("/live/rooms", show);

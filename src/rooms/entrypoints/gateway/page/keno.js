@@ -2,6 +2,7 @@
 // ticket being made out; the clock turns it all, ten times a second while numbers come.
 
 import { choosing } from "./choosing.js";
+import { turnable } from "./direction.js";
 import { el, say, set } from "./dom.js";
 import { heat, lastDraws, remembered } from "./draws.js";
 import { follow } from "./kenofeed.js";
@@ -261,6 +262,7 @@ hasPlayMoney().then((can) => {
   turn();
 }, () => {});
 if (currentPlayer()) purchases.resume();
+turnable(byId("direction"));
 function turning() {
   const moving = turn();
   setTimeout(turning, moving ? MOVING : STILL);

@@ -2,6 +2,7 @@
 
 import { betting } from "./betting.js";
 import { course } from "./course.js";
+import { turnable } from "./direction.js";
 import { el, keyed, say, set } from "./dom.js";
 import { evidence, panel } from "./evidence.js";
 import { feed } from "./feed.js";
@@ -178,6 +179,7 @@ async function missing() {
   return true;
 }
 
+turnable(document.getElementById("direction"));
 everySecond(() => page?.tick(latest));
 follow(`/live/rooms/${encodeURIComponent(id)}`, show, { missing });
 
