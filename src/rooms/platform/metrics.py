@@ -296,6 +296,16 @@ FEED_DELAY: Final = Histogram(
     buckets=FAST,
     registry=REGISTRY,
 )
+FEED_BEHIND: Final = Gauge(
+    "rooms_feed_behind_seconds",
+    "Age of the oldest fact of which no client was told yet.",
+    registry=REGISTRY,
+)
+FEED_STALE: Final = Gauge(
+    "rooms_feed_stale",
+    "1 while the clients here are told that what they see may be old.",
+    registry=REGISTRY,
+)
 FEED_DROPPED: Final = Counter(
     "rooms_feed_dropped_total",
     "Clients sent away, because they read too slowly or asked what the feed does not take.",

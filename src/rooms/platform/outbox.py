@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -183,8 +183,15 @@ async def advance(tx: Tx, consumer: str, final: str) -> None:
     )
 
 
-async def read_lag(tx: Tx, consumer: Consumer | Together) -> None:
-    """Set the gauges of a consumer's lag: how many facts are due, how old the oldest is."""
+class Lag(NamedTuple):
+    """How many facts a consumer has not handled, counted to a thousand; the oldest one's age."""
+
+    facts: int
+    seconds: float
+
+
+async def lag(tx: Tx, consumer: Consumer | Together) -> Lag:
+    """Say how far behind a consumer is. One that takes facts together begins where it is made."""
     due = await tx.row(
         """
         SELECT count(*) AS facts,
@@ -195,7 +202,7 @@ async def read_lag(tx: Tx, consumer: Consumer | Together) -> None:
             FROM platform.outbox AS told
             WHERE told.kind = wanted.kind
               AND told.txid >= coalesce(
-                (SELECT txid FROM platform.cursors WHERE consumer = $1), '0'::xid8)
+                (SELECT txid FROM platform.cursors WHERE consumer = $1), $3::text::xid8)
               AND NOT EXISTS (
                 SELECT FROM platform.inbox AS seen
                 WHERE seen.consumer = $1 AND seen.fact_id = told.id
@@ -206,7 +213,14 @@ async def read_lag(tx: Tx, consumer: Consumer | Together) -> None:
         """,
         consumer.name,
         [kind.__name__ for kind in consumer.kinds],
+        None if isinstance(consumer, Together) else "0",
     )
     assert due is not None
-    OUTBOX_DUE.labels(consumer.name).set(due["facts"])
-    OUTBOX_LAG.labels(consumer.name).set(max(0, due["lag"]))
+    return Lag(due["facts"], max(0.0, float(due["lag"])))
+
+
+async def read_lag(tx: Tx, consumer: Consumer | Together) -> None:
+    """Set the gauges of a consumer's lag."""
+    found = await lag(tx, consumer)
+    OUTBOX_DUE.labels(consumer.name).set(found.facts)
+    OUTBOX_LAG.labels(consumer.name).set(found.seconds)

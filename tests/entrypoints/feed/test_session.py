@@ -277,9 +277,49 @@ async def test_who_watches_is_told_when_the_house_cannot_see_what_is_new(
     fed: FeedHouse,
 ) -> None:
     client = fed.client()
-    fed.feed.hub.is_stale(why="the database is away")
-    fed.feed.hub.is_stale(why="it still is")
-    fed.feed.hub.is_fresh()
-    fed.feed.hub.is_fresh()
+    hub = fed.feed.hub
+    hub.is_stale("reading", why="the database is away")
+    hub.is_stale("reading", why="it still is")
+    hub.is_stale("telling", why="and facts wait")
+    late = fed.client()
+    hub.is_fresh("reading")
+    assert [each["type"] for each in client.frames] == ["stale"]
+    hub.is_fresh("telling")
+    hub.is_fresh("telling")
 
     assert [each["type"] for each in client.frames] == ["stale", "fresh"]
+    assert [each["type"] for each in late.frames] == ["stale", "fresh"]
+
+
+async def test_who_watches_is_told_when_nobody_tells_of_what_has_happened(fed: FeedHouse) -> None:
+    client, hub = fed.client(), fed.feed.hub
+    await fed.house.open_room(await fed.house.player())
+    await hub.look_behind()
+    assert client.frames == [], "a fact may wait a moment"
+
+    async with fed.house.owner.transaction() as tx:
+        await tx.execute("UPDATE platform.outbox SET at = at - interval '6 seconds'")
+    await hub.look_behind()
+    assert [each["type"] for each in client.frames] == ["stale"]
+    await fed.deliver()
+    await hub.look_behind()
+
+    assert [each["type"] for each in client.frames] == ["stale", "fresh"]
+
+
+async def test_who_bears_a_token_that_was_taken_back_is_sent_away(fed: FeedHouse) -> None:
+    ada, bob = await fed.house.player(), await fed.house.player()
+    mine, other, nobody = fed.client(), fed.client(), fed.client()
+    await mine.subscribes("me", token=ada.token)
+    await other.subscribes("me", token=bob.token)
+    await nobody.subscribes("rooms")
+    await fed.feed.hub.recheck()
+    assert not mine.dropped
+
+    async with fed.house.owner.transaction() as tx:
+        await tx.execute("DELETE FROM identity.tokens WHERE player_id = $1", ada.id)
+    await fed.feed.hub.recheck()
+
+    assert mine.dropped == ["your token holds no more: connect again with one that does"]
+    assert not other.dropped
+    assert not nobody.dropped

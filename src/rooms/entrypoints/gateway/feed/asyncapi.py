@@ -26,10 +26,11 @@ ABOUT: Final = (
     "told: put it in the place of what you have (rounds by number, rooms by id). After a lost "
     "connection, resume from the last number: the newest 500 frames of a topic are kept, as long "
     "as somebody watched within the hour; otherwise a gap is told and a snapshot follows. A token "
-    "is told in a message, never in the address. Who reads too slowly is sent away with 1013 and "
-    "resumes; 1012: the house restarts; 1008: messages that the feed does not take; 1009: one "
-    "that is too large (16 KiB). A room's bets are told together, a few times a second; tickets "
-    "that are sold for an open round are counted when it locks."
+    "is told in a message, never in the address; one that is taken back ends its connection within "
+    "ten seconds. stale: the house cannot see what is new, or tells of it late. Who reads too "
+    "slowly is sent away with 1013 and resumes; 1012: the house restarts; 1008: messages that the "
+    "feed does not take; 1009: one that is too large (16 KiB). A room's bets are told together, a "
+    "few times a second; tickets that are sold for an open round are counted when it locks."
 )
 
 

@@ -21,6 +21,15 @@ class Watcher(Protocol):
         """Get the heartbeat, to which each connection has to answer."""
         ...
 
+    @property
+    def token(self) -> str | None:
+        """Give whose topics it may watch; None where it never said."""
+        ...
+
+    async def recheck(self) -> None:
+        """Leave if the token holds no more."""
+        ...
+
     def lost(self, channel: "Channel") -> None:
         """Hear that frames of a topic are missing here: begin anew with a snapshot."""
         ...

@@ -43,8 +43,8 @@ def live_feed(
     """Wire the feed; one address may hold ``per_address`` connections."""
     for why in ("slow", "refused"):
         FEED_DROPPED.labels(why)  # shown from 0
-    hub = Hub(database, Shown(rooms, keno, ledger), clock)
     telling = Telling(rooms, keno, clock)
+    hub = Hub(database, Shown(rooms, keno, ledger), clock, telling.behind)
 
     def session(write: Callable[[bytes], object], drop: Callable[[str], None]) -> Session:
         return Session(hub, identity, write, drop)

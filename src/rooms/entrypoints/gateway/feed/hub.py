@@ -20,8 +20,14 @@ from rooms.entrypoints.gateway.feed.shown import Shown
 from rooms.entrypoints.gateway.feed.wireframes import PING, text_message
 from rooms.kernel.time import Clock, parse_rfc3339
 from rooms.platform import topics
-from rooms.platform.database import Database, NotDone, Unavailable
-from rooms.platform.metrics import FEED_CLIENTS, FEED_DELAY, FEED_FRAMES
+from rooms.platform.database import Database, NotDone, Tx, Unavailable
+from rooms.platform.metrics import (
+    FEED_BEHIND,
+    FEED_CLIENTS,
+    FEED_DELAY,
+    FEED_FRAMES,
+    FEED_STALE,
+)
 from rooms.platform.topics import Numbered, written
 
 log = structlog.get_logger()
@@ -36,6 +42,11 @@ FRESH_FRAMES: Final = 50
 # wants a second one: so few may look at the same time that the pool always has one left.
 LOOKS: Final = 2
 RENEW_EVERY: Final = 300.0
+# Who bears a token that was taken back is sent away within so many seconds; asked in such crowds.
+RECHECK_EVERY: Final = 10.0
+AT_ONCE: Final = 200
+# So old is a fact that nobody was told of when watchers hear that what they see may be old.
+STALE_AFTER: Final = 5.0
 IDLE_FOR: Final = 60.0
 FORGET_EVERY: Final = 30.0
 REST: Final = 0.5
@@ -48,13 +59,15 @@ class Hub:
     database: Database
     shown: Shown
     clock: Clock
+    behind: Callable[[Tx], Awaitable[float]]
     _channels: dict[str, Channel] = field(default_factory=dict)
     _watchers: "set[Watcher]" = field(default_factory=set)
     _last: int | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
     _made: dict[str, asyncio.Lock] = field(default_factory=dict)
-    _stale: bool = False
+    _troubles: set[str] = field(default_factory=set)
+    _looked: float = 0.0
 
     async def run(self) -> None:
         """Bring in what is new, beat, renew and forget, for ever."""
@@ -62,13 +75,16 @@ class Hub:
             loops.create_task(self._follow())
             loops.create_task(self._every(HEARTBEAT, self.beat))
             loops.create_task(self._every(RENEW_EVERY, self.renew))
+            loops.create_task(self._every(RECHECK_EVERY, self.recheck))
             loops.create_task(self._every(FORGET_EVERY, self.forget))
 
     # --- who watches ---
 
     def enter(self, watcher: Watcher) -> None:
-        """Let a client's connection hear the heartbeat."""
+        """Let a client's connection hear the heartbeat, and what all were told before it came."""
         self._watchers.add(watcher)
+        if self._troubles:
+            watcher.write(self.note("stale", {}))
         FEED_CLIENTS.set(len(self._watchers))
 
     def leave(self, watcher: Watcher) -> None:
@@ -142,9 +158,10 @@ class Hub:
                 try:
                     if await self.read() < AT_A_TIME:
                         await ear.wait(LOOK_ANYWAY)
-                    self.is_fresh()
+                    self.is_fresh("reading")
+                    await self._look_behind_sometimes()
                 except (*Unavailable, *NotDone) as problem:
-                    self.is_stale(why=str(problem))
+                    self.is_stale("reading", why=str(problem))
                     await asyncio.sleep(REST)
         finally:
             ear.close()
@@ -168,17 +185,39 @@ class Hub:
         told = parse_rfc3339(_STAMP.decode(news[-1].frame).at)
         FEED_DELAY.observe(max(0.0, (self.clock.now() - told).total_seconds()))
 
-    def is_stale(self, *, why: str) -> None:
-        """Tell everyone, once, that what they see may be old."""
-        if not self._stale:
-            log.warning("the feed cannot read what is new", why=why)
-            self._stale = True
+    async def look_behind(self) -> None:
+        """See whether those who tell of facts keep up; what nobody was told of makes all stale."""
+        async with self.database.statement() as tx:
+            behind = await self.behind(tx)
+        FEED_BEHIND.set(behind)
+        if behind > STALE_AFTER:
+            self.is_stale("telling", why=f"a fact is {behind:.0f} s old and nobody was told of it")
+        else:
+            self.is_fresh("telling")
+
+    async def _look_behind_sometimes(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._looked >= LOOK_ANYWAY:
+            self._looked = now
+            await self.look_behind()
+
+    def is_stale(self, trouble: str, *, why: str) -> None:
+        """Tell everyone, once, that what they see may be old: for reading or telling."""
+        if trouble in self._troubles:
+            return
+        log.warning("the feed is stale", trouble=trouble, why=why)
+        self._troubles.add(trouble)
+        FEED_STALE.set(1)
+        if len(self._troubles) == 1:
             self.to_all(self.note("stale", {}))
 
-    def is_fresh(self) -> None:
-        """Tell everyone, once, that they see what is new again."""
-        if self._stale:
-            self._stale = False
+    def is_fresh(self, trouble: str) -> None:
+        """Tell everyone, once, that they see what is new again, when no trouble is left."""
+        if trouble not in self._troubles:
+            return
+        self._troubles.discard(trouble)
+        if not self._troubles:
+            FEED_STALE.set(0)
             self.to_all(self.note("fresh", {}))
 
     # --- from time to time ---
@@ -196,6 +235,13 @@ class Hub:
         wire = self.note("heartbeat", {"every": int(HEARTBEAT)}) + PING
         for watcher in tuple(self._watchers):
             watcher.beat(wire)
+
+    async def recheck(self) -> None:
+        """Ask of everyone who said a token whether it still holds."""
+        known = [watcher for watcher in self._watchers if watcher.token is not None]
+        for first in range(0, len(known), AT_ONCE):
+            crowd = known[first : first + AT_ONCE]
+            await asyncio.gather(*(watcher.recheck() for watcher in crowd))
 
     async def renew(self) -> None:
         """Go on watching what is watched here; let go of what nobody has watched for a while."""

@@ -104,6 +104,6 @@ SPOKEN: Final = (
     Spoken("unsubscribed", "any", False, (Nothing,), "The topic is not told any more."),
     Spoken("refused", "any", False, (Problem,), "What was said is refused, in words."),
     Spoken("heartbeat", None, False, (Beat,), "The connection stands; at is the house's clock."),
-    Spoken("stale", None, False, (Nothing,), "The house cannot see what is new."),
+    Spoken("stale", None, False, (Nothing,), "The house cannot see what is new, or tells late."),
     Spoken("fresh", None, False, (Nothing,), "The house sees again; what was new has been sent."),
 )

@@ -44,6 +44,7 @@ class Session:
     write: Callable[[bytes], object]
     drop: Callable[[str], None]
     player: PlayerId | None = None
+    token: str | None = None
     # Heartbeats since the client gave a sign of life; its pongs are one.
     unanswered: int = 0
     _channels: dict[str, Channel] = field(default_factory=dict)
@@ -126,7 +127,13 @@ class Session:
         player = await self.identity.player_of(token)
         if player is None or self.player not in (None, player):
             raise Refusal("E-AUTH")
-        self.player = player
+        self.player, self.token = player, token
+
+    async def recheck(self) -> None:
+        """Leave if the token holds no more: what is one's own is told to its bearer alone."""
+        token = self.token
+        if token is not None and await self.identity.player_of(token) != self.player:
+            self.drop("your token holds no more: connect again with one that does")
 
     async def _subscribe(self, name: str) -> None:
         topic = read_topic(name, self.player)

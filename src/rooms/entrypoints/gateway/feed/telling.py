@@ -42,6 +42,7 @@ from rooms.kernel.time import Clock, parse_rfc3339
 from rooms.platform import topics
 from rooms.platform.database import Tx
 from rooms.platform.module import Together
+from rooms.platform.outbox import lag
 from rooms.platform.topics import News
 
 ROUNDS: Final = (RoundsLocked, RoundsDrawn, RoundsVoided, RoundsSettled)
@@ -67,6 +68,10 @@ class Telling:
             Together("feed", (*KENO, *ROOMS), self.tell),
             Together("feed of bets", (BetsPlaced,), self.tell, pause=BETS_EVERY),
         )
+
+    async def behind(self, tx: Tx) -> float:
+        """Say how old the oldest fact is of which nobody was told yet, in seconds; 0 if none is."""
+        return max([(await lag(tx, consumer)).seconds for consumer in self.consumers()])
 
     async def tell(self, tx: Tx, facts: Sequence[Fact]) -> None:
         """Tell of facts that are handled together, in their order."""
