@@ -1,12 +1,9 @@
 """What every test may stand on: a real PostgreSQL, and a fresh migrated database for each test."""
 
 import asyncio
-import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 
-import asyncpg
 import hypothesis
 import pytest
 import structlog
@@ -15,10 +12,11 @@ from rooms.platform import migrate
 from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn, EmbeddedPostgres
-from tests.addresses import of_database, of_superuser
+from tests.addresses import of_superuser
 from tests.browser import browser, chromium, tab
+from tests.databases import Databases, Server
 
-__all__ = ["browser", "chromium", "tab"]
+__all__ = ["Server", "browser", "chromium", "tab"]
 
 hypothesis.settings.register_profile(
     "suite",
@@ -40,21 +38,6 @@ structlog.configure(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running server whose database ``rooms`` is migrated and empty: the template of all."""
-
-    dsn: Dsn
-    superuser: str
-
-    def dsn_of(self, database: str) -> Dsn:
-        return Dsn(
-            owner=of_database(self.dsn.owner, database),
-            app=of_database(self.dsn.app, database),
-            reader=of_database(self.dsn.reader, database),
-        )
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("house")
@@ -63,33 +46,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(dsn, of_superuser(data, dsn))
 
 
-_numbers = itertools.count(1)
+@pytest.fixture(scope="session")
+def databases(server: Server) -> Databases:
+    return Databases(server)
 
 
 @pytest.fixture
-def dsn(server: Server) -> Iterator[Dsn]:
+def dsn(server: Server, databases: Databases) -> Iterator[Dsn]:
     """A database of the test's own, as rooms up would have made it."""
-    name = f"test_{next(_numbers)}"
-    asyncio.run(
-        _as_superuser(
-            server,
-            f"CREATE DATABASE {name} TEMPLATE rooms OWNER rooms_owner",
-            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
-            f"GRANT CONNECT ON DATABASE {name} TO rooms_app, rooms_reader",
-            f"GRANT TEMPORARY ON DATABASE {name} TO rooms_app",
-        )
-    )
+    name = asyncio.run(databases.lend())
     yield server.dsn_of(name)
-    asyncio.run(_as_superuser(server, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-async def _as_superuser(server: Server, *statements: str) -> None:
-    connection = await asyncpg.connect(server.superuser)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
+    asyncio.run(databases.take_back(name))
 
 
 @pytest.fixture
