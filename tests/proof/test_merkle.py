@@ -37,6 +37,14 @@ def test_leaf_hashes_are_those_of_the_vectors() -> None:
     assert [leaf.hex() for leaf in LEAVES] == VECTORS["leaf_hashes"]
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 8, 13])
+def test_a_root_may_be_made_of_subtrees_of_one_height_and_a_last_one(size: int) -> None:
+    leaves = [leaf_hash(bytes([n])) for n in range(size)]
+    subtrees = [root_of(leaves[start : start + 4]) for start in range(0, size, 4)]
+
+    assert root_of(subtrees) == root_of(leaves)
+
+
 @pytest.mark.parametrize("size", range(len(ENTRIES) + 1))
 def test_roots_are_those_of_the_vectors(size: int) -> None:
     wanted = VECTORS["roots"][str(size)]

@@ -62,6 +62,15 @@ def test_binary_entries_and_references_are_those_of_the_vectors(item: dict[str, 
     assert by_hand(item).hex() == item["entry"]
 
 
+@given(st.binary(max_size=130), st.sampled_from(["bet", "ticket"]), st.integers(0, 2**63 - 1))
+def test_a_reference_is_the_half_of_an_hmac_under_any_key(
+    key: bytes, kind: str, number: int
+) -> None:
+    message = f"rooms/ref/1|{kind}|{number}".encode()
+
+    assert ref(key, kind, number) == hmac.new(key, message, hashlib.sha256).digest()[:16]
+
+
 def test_the_root_over_accepted_entries_is_that_of_the_vectors() -> None:
     entries = [written(item) for item in ITEMS]
 

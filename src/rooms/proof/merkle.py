@@ -60,7 +60,10 @@ class Tree:
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
-    """Give the root over leaf hashes, or over the roots of complete trees of one height."""
+    """Give the root over leaf hashes, or over roots of trees of one height, the last perhaps cut.
+
+    That height is of complete trees: the leaves of each, but for the last, are a power of two.
+    """
     layer = leaves
     while len(layer) > 1:
         layer = _above(layer)

@@ -34,7 +34,11 @@ def ref_of(receipt: Receipt) -> str:
 
 def sign_batch(entries: Sequence[bytes], signer: Signer) -> list[Receipt]:
     """Give a receipt for each entry of a batch: one signature, one pass over the tree."""
-    tree = Tree.over(entries)
+    return sign_tree(entries, Tree.over(entries), signer)
+
+
+def sign_tree(entries: Sequence[bytes], tree: Tree, signer: Signer) -> list[Receipt]:
+    """Give the same where the tree over the entries is at hand."""
     signature = signer.sign(PREFIX + tree.root)
     size = len(entries)
     return [

@@ -4,10 +4,12 @@ docs/spec/fairness.md, section 5. Integers in binary are big-endian; amounts are
 smallest unit, times Unix milliseconds.
 """
 
+import hashlib
 import hmac
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ LONGEST_ENTRY: Final = 65_535
 TICKET: Final = 0x01
 BET: Final = 0x02
 REF_SIZE: Final = 16
+BLOCK_SIZE: Final = 64  # of SHA-256
 PICKS_SIZE: Final = 10
 
 _TICKET: Final = struct.Struct(">B16sQQQ10s")
@@ -41,8 +44,27 @@ def accepted_entry(at: Instant, count: int, root: bytes) -> str:
 
 
 def ref(key: bytes, kind: str, number: int) -> bytes:
-    """Give the opaque public reference of a bet or ticket: computed, never stored."""
-    return hmac.digest(key, f"rooms/ref/1|{kind}|{number}".encode(), "sha256")[:REF_SIZE]
+    """Give the opaque public reference of a bet or ticket: computed, never stored.
+
+    It is the first half of HMAC-SHA256 over ``rooms/ref/1|kind|number``.
+    """
+    begun, around = _begun(key, kind)
+    inner, outer = begun.copy(), around.copy()
+    inner.update(b"%d" % number)
+    outer.update(inner.digest())
+    return outer.digest()[:REF_SIZE]
+
+
+@lru_cache(maxsize=16)
+def _begun(key: bytes, kind: str) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """Begin both hashes of an HMAC (RFC 2104): all references of a kind begin alike.
+
+    The library's HMAC begins anew each time, which costs more than twice as much.
+    """
+    block = (key if len(key) <= BLOCK_SIZE else sha256(key).digest()).ljust(BLOCK_SIZE, b"\0")
+    inner, outer = (sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+    inner.update(f"rooms/ref/1|{kind}|".encode())
+    return inner, outer
 
 
 def bet_entry(reference: bytes, accepted_at: int, stake: int, *, yes: bool, room: str) -> bytes:

@@ -24,10 +24,14 @@ WITNESS_NAME: Final = NoteKey("witness.example", WITNESS_KEY, WITNESS.public)
 
 
 class Numbers:
-    """Makes entries of rows that are nothing but a number."""
+    """Makes entries of rows that are nothing but a number, and notes which it was asked for."""
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
 
     async def entries(self, tx: Tx, ids: Sequence[int]) -> list[bytes]:
         del tx
+        self.read += ids
         return [entry_of_number(number) for number in ids]
 
 
@@ -54,17 +58,17 @@ class TestLog:
 
     database: Database
     payouts: Payouts = field(default_factory=Payouts)
+    source: Numbers = field(default_factory=Numbers)
     wiring: LogWiring = field(init=False)
     face: LogService = field(init=False)
 
     def __post_init__(self) -> None:
-        source = Numbers()
         self.wiring = LogWiring(
             origin=KEYS.origin,
             log_seed=b"\1" * 32,
             receipt_seed=b"\2" * 32,
             witnesses=(WITNESS_NAME,),
-            sources={Accepted.BET: source, Accepted.TICKET: source},
+            sources={Accepted.BET: self.source, Accepted.TICKET: self.source},
             completions={RecordKind.ROOM_SETTLED: self.payouts},
             holder="the test",
             interval=timedelta(milliseconds=500),
@@ -72,7 +76,7 @@ class TestLog:
         self.face = log_service(self.database, self.wiring)
 
     def sequencing(self) -> Sequencing:
-        return sequencing(self.database, self.wiring)
+        return sequencing(self.database, self.wiring, self.face.fresh)
 
     async def lease(self, holder: str = "one", length: int = 60) -> Lease:
         lease = Lease(self.database, "log", holder, timedelta(seconds=length))

@@ -126,8 +126,10 @@ class Recorder(Protocol):
 class Log(Recorder, Protocol):
     """The public, append-only log."""
 
-    def receipts(self, entries: Sequence[bytes]) -> list[Receipt]:
-        """Sign the entries of a batch once, in the order in which ``accept`` has their ids."""
+    def receipts(
+        self, kind: Accepted, ids: Sequence[int], entries: Sequence[bytes]
+    ) -> list[Receipt]:
+        """Sign the entries of a committed batch once; ``ids`` are in the order of ``accept``."""
         ...
 
     async def receipt(self, kind: Accepted, number: int, at: Instant) -> Receipt | None:

@@ -21,6 +21,7 @@ from rooms.contexts.fairness.service.acts import StaffActs
 from rooms.contexts.fairness.service.beacons import BeaconService, BeaconWatch
 from rooms.contexts.fairness.service.chains import ChainService, NothingLocked, Vault
 from rooms.contexts.fairness.service.completing import Completing
+from rooms.contexts.fairness.service.fresh import Fresh
 from rooms.contexts.fairness.service.log import LogService
 from rooms.contexts.fairness.service.recording import Recording
 from rooms.contexts.fairness.service.sequencing import Sequencing
@@ -85,7 +86,8 @@ def fairness_module(
 
     ``ref_key`` is what salts are made of.
     """
-    log = log_service(database, wiring)
+    fresh = Fresh()
+    log = log_service(database, wiring, fresh)
     beacons = BeaconService(
         database,
         BeaconStorage(),
@@ -109,20 +111,20 @@ def fairness_module(
         Fairness(log, seeds, beacons, solvency),
         workers=(
             Worker("fairness.beacons", BeaconWatcher(BeaconWatch(beacons), clock).run),
-            Worker("fairness.log", _sequencer(database, wiring).run),
+            Worker("fairness.log", _sequencer(database, wiring, fresh).run),
             Worker("fairness.solvency", stating.run),
         ),
         readings=(read_log,),
     )
 
 
-def _sequencer(database: Database, wiring: LogWiring) -> Sequencer:
+def _sequencer(database: Database, wiring: LogWiring, fresh: Fresh) -> Sequencer:
     lease = Lease(database, "log", wiring.holder)
-    return Sequencer(sequencing(database, wiring), lease, wiring.interval)
+    return Sequencer(sequencing(database, wiring, fresh), lease, wiring.interval)
 
 
-def log_service(database: Database, wiring: LogWiring) -> LogService:
-    """Wire the log's face."""
+def log_service(database: Database, wiring: LogWiring, fresh: Fresh | None = None) -> LogService:
+    """Wire the log's face; ``fresh`` is where the sequencer of this process finds its hashes."""
     return LogService(
         PendingStorage(),
         database,
@@ -130,6 +132,7 @@ def log_service(database: Database, wiring: LogWiring) -> LogService:
         LogQueries(),
         wiring.sources,
         wiring.keys,
+        fresh or Fresh(),
         wiring.witnesses,
     )
 
@@ -146,7 +149,7 @@ def staff_acts(ref_key: bytes) -> StaffActs:
     return StaffActs(Recording(PendingStorage()), Salts(ref_key))
 
 
-def sequencing(database: Database, wiring: LogWiring) -> Sequencing:
+def sequencing(database: Database, wiring: LogWiring, fresh: Fresh | None = None) -> Sequencing:
     """Wire what appends to the log."""
     return Sequencing(
         database=database,
@@ -156,4 +159,5 @@ def sequencing(database: Database, wiring: LogWiring) -> Sequencing:
         keys=wiring.keys,
         sources=wiring.sources,
         completing=Completing(database, wiring.completions),
+        fresh=fresh or Fresh(),
     )

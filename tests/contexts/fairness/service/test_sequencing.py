@@ -68,6 +68,19 @@ async def test_what_was_accepted_stands_under_one_leaf_in_the_order_of_acceptanc
     assert leaf["at"] == head.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+async def test_what_this_process_has_signed_is_not_read_again(log: TestLog) -> None:
+    await log.accept(1, 2)
+    await log.accept(3, 4)
+    await log.accept(5)
+    log.face.receipts(Accepted.BET, [1, 2], [entry_of_number(1), entry_of_number(2)])
+    log.face.receipts(Accepted.BET, [5], [entry_of_number(5)])
+    await log.append()
+
+    (leaf,) = await log.entries()
+    assert leaf["root"] == root_over(1, 2, 3, 4, 5)
+    assert log.source.read == [3, 4]
+
+
 async def test_every_head_has_an_accepted_leaf_only_while_something_is_accepted(
     log: TestLog,
 ) -> None:

@@ -14,6 +14,7 @@ from rooms.contexts.fairness.api import (
 )
 from rooms.contexts.fairness.domain import LogKeys
 from rooms.contexts.fairness.queries import LogQueries
+from rooms.contexts.fairness.service.fresh import Fresh
 from rooms.contexts.fairness.service.recording import Recording
 from rooms.contexts.fairness.storage.witnesses import WitnessStorage
 from rooms.kernel.refusal import Refusal
@@ -23,7 +24,7 @@ from rooms.proof.checkpoint import NoteKey, cosigned_at, parse_note
 from rooms.proof.fields import Malformed
 from rooms.proof.leaves import LeafProof
 from rooms.proof.merkle import Node, Tree, consistency_nodes, inclusion_nodes
-from rooms.proof.receipt import Receipt, sign_batch
+from rooms.proof.receipt import Receipt, sign_batch, sign_tree
 from rooms.proof.tiles import TileName, entry_bundle, hash_of, tile_of, width_of
 
 MOST_ENTRIES: Final = 1_000
@@ -38,11 +39,16 @@ class LogService(Recording):
     queries: LogQueries
     sources: Mapping[Accepted, EntrySource]
     own: LogKeys
+    fresh: Fresh
     known_witnesses: Sequence[NoteKey]
 
-    def receipts(self, entries: Sequence[bytes]) -> list[Receipt]:
-        """Sign the entries of a batch."""
-        return sign_batch(entries, self.own.receipt_signer)
+    def receipts(
+        self, kind: Accepted, ids: Sequence[int], entries: Sequence[bytes]
+    ) -> list[Receipt]:
+        """Sign the entries of a committed batch, whose hashes the sequencer wants next."""
+        tree = Tree.over(entries)
+        self.fresh.keep(kind, ids, tree.layers[0])
+        return sign_tree(entries, tree, self.own.receipt_signer)
 
     async def receipt(self, kind: Accepted, number: int, at: Instant) -> Receipt | None:
         """Make the receipt of a row accepted before again."""
@@ -58,7 +64,7 @@ class LogService(Recording):
             if batch is None:
                 return []
             entries = await self.sources[kind].entries(tx, batch[0])
-        receipts = dict(zip(batch[0], self.receipts(entries), strict=True))
+        receipts = dict(zip(batch[0], sign_batch(entries, self.own.receipt_signer), strict=True))
         return [receipts[number] for number in numbers]
 
     async def binding(self, kind: Accepted, number: int, at: Instant) -> Binding | None:

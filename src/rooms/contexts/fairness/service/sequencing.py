@@ -21,6 +21,7 @@ from rooms.contexts.fairness.domain import (
 )
 from rooms.contexts.fairness.queries import LogQueries
 from rooms.contexts.fairness.service.completing import Completing
+from rooms.contexts.fairness.service.fresh import Fresh
 from rooms.contexts.fairness.storage.pending import PendingStorage
 from rooms.contexts.fairness.storage.tree import TreeStorage
 from rooms.kernel.time import Instant
@@ -33,7 +34,8 @@ from rooms.proof.tiles import HEIGHT, Edge
 # One head takes so many pending rows, and so many entries of batches, at most.
 MOST_ROWS: Final = 1_000
 MOST_ENTRIES: Final = 20_000
-GIVE_WAY_EVERY: Final = 2_000
+GIVE_WAY_EVERY: Final = 1_000
+SUBTREE: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Taken:
 
     records: Sequence[tuple[PendingRecord, Mapping[str, Any]]]
     batches: Sequence[PendingBatch]
-    hashes: Sequence[bytes]  # of the batches' entries
+    entries: int  # of the batches
+    root: bytes  # over all of them
     horizon: int
     more: bool
 
@@ -58,6 +61,7 @@ class Sequencing:
     keys: LogKeys
     sources: Mapping[Accepted, EntrySource]
     completing: Completing
+    fresh: Fresh
     _edge: Edge | None = field(default=None, init=False)
     _horizon: int = field(default=0, init=False)
     _epoch: int | None = field(default=None, init=False)
@@ -107,7 +111,8 @@ class Sequencing:
         return Taken(
             records=records,
             batches=batches,
-            hashes=await self._hashes(tx, batches),
+            entries=sum(len(batch.ids) for batch in batches),
+            root=await _root(await self._hashes(tx, batches)),
             horizon=min([horizon, *(row.txid for row in left)]),
             more=more or any(isinstance(row, PendingBatch) for row in left),
         )
@@ -136,17 +141,27 @@ class Sequencing:
         return records, batches, left
 
     async def _hashes(self, tx: Tx, batches: Sequence[PendingBatch]) -> list[bytes]:
-        """Hash the entries of batches, batch after batch."""
-        entries: dict[tuple[Accepted, int], bytes] = {}
+        """Give the hashes of batches' entries, batch after batch; read what is not fresh."""
+        known = [self.fresh.take(batch.kind, batch.ids) for batch in batches]
+        read = [batch for batch, hashes in zip(batches, known, strict=True) if hashes is None]
+        missing = await self._hash(tx, read)
+        hashes: list[bytes] = []
+        for batch, fresh in zip(batches, known, strict=True):
+            if fresh is None:
+                hashes += [missing[batch.kind, number] for number in batch.ids]
+            else:
+                hashes += fresh
+        return hashes
+
+    async def _hash(
+        self, tx: Tx, batches: Sequence[PendingBatch]
+    ) -> dict[tuple[Accepted, int], bytes]:
+        hashes: dict[tuple[Accepted, int], bytes] = {}
         for kind, source in self.sources.items():
             ids = [number for batch in batches if batch.kind is kind for number in batch.ids]
-            if ids:
-                found = await source.entries(tx, ids)
-                entries |= {(kind, n): entry for n, entry in zip(ids, found, strict=True)}
-        hashes = []
-        for batch in batches:
-            for number in batch.ids:
-                hashes.append(leaf_hash(entries[batch.kind, number]))
+            found = await source.entries(tx, ids) if ids else []
+            for number, entry in zip(ids, found, strict=True):
+                hashes[kind, number] = leaf_hash(entry)
                 if len(hashes) % GIVE_WAY_EVERY == 0:
                     await asyncio.sleep(0)
         return hashes
@@ -175,6 +190,15 @@ class Sequencing:
             for record, fields in sorted(taken.records, key=lambda each: each[0].id)
         ]
         if taken.batches:
-            entry = accepted_entry(at, len(taken.hashes), root_of(taken.hashes))
+            entry = accepted_entry(at, taken.entries, taken.root)
             leaves.append(leaf_of(entry, [batch.id for batch in taken.batches]))
         return leaves
+
+
+async def _root(hashes: Sequence[bytes]) -> bytes:
+    """Give the root over leaves by subtrees of one height: others run between them."""
+    roots = []
+    for start in range(0, len(hashes), SUBTREE):
+        roots.append(root_of(hashes[start : start + SUBTREE]))
+        await asyncio.sleep(0)
+    return root_of(roots)

@@ -39,7 +39,8 @@ class Receipts:
             return list(answers)
         ordered = [bought[first] for first in sorted(bought)]
         entries = [entry for each in ordered for entry in self._entries(each)]
-        receipts = iter(self.log.receipts(entries))
+        ids = [each.first_ticket + ahead for each in ordered for ahead in range(each.rounds)]
+        receipts = iter(self.log.receipts(Accepted.TICKET, ids, entries))
         signed = {
             each.first_ticket: _signed(each, tuple(islice(receipts, each.rounds)))
             for each in ordered

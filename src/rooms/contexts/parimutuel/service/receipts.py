@@ -57,7 +57,7 @@ class Receipts:
             )
             for bet in bets
         ]
-        receipts = self.log.receipts(entries)
+        receipts = self.log.receipts(Accepted.BET, [bet.id for bet in bets], entries)
         return {bet.id: _signed(bet, receipt) for bet, receipt in zip(bets, receipts, strict=True)}
 
     async def find(self, answer: Answered[BetReceipt]) -> Answered[BetReceipt]:
