@@ -27,6 +27,7 @@ from rooms.contexts.keno.api import BuyTickets, GameTerms
 from rooms.contexts.keno.workers import RoundClock
 from rooms.kernel.ids import CommandKey, PlayerId
 from rooms.kernel.money import SOL, lamports
+from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database
 from rooms.processes.compose import House, open_house
 from rooms.processes.run import running
@@ -34,15 +35,22 @@ from rooms.processes.run import running
 ASKS: Final = "rounds/s with 0 to 1,000 tickets each: sold, in the log, locked, drawn and paid"
 DATABASE: Final = "keno"
 PLAYERS: Final = 50_000
-# So many games lock a round with so many tickets at the same moment.
-GAMES: Final = {0: 2_000, 1: 2_000, 10: 1_000, 100: 200, 1_000: 20}
+# So many games lock a round with so many tickets at the same moment, and an interval is so long
+# that a round's tickets are sold in it.
+GAMES: Final = {0: 2_000, 1: 2_000, 10: 500, 100: 100, 1_000: 10}
+INTERVALS: Final = {0: 4, 1: 4, 10: 4, 100: 9, 1_000: 9}
+# The same number of tickets, each purchase of them for ten rounds that follow each other: one
+# request, one payment and one key for ten tickets. They begin so many rounds after those that are
+# open, so that all are sold before the first of them locks.
+AHEAD: Final = "keno/100/ahead"
+AHEAD_ROUNDS: Final = 10
+AHEAD_BY: Final = 5
 CLOCKED: Final = (1, 100, 1_000)
 FLOORS: Final = {0: (10_000, 45_000), 100: (580, 1_157)}
 IN_FLIGHT: Final = 1_024
-# Long enough to sell a round's tickets; a look at whether it runs needs no such time.
-INTERVAL: Final = timedelta(seconds=8)
 SHORT: Final = timedelta(seconds=2)
 FEW: Final = 20
+TRIES: Final = 3
 GUARD: Final = timedelta(seconds=1)
 STAKE: Final = 1_000_000
 FUNDS: Final = 10**18
@@ -53,6 +61,7 @@ TARGETS: Final = {
             each: FLOORS.get(each, (None, None)) for each in GAMES
         }.items()
     },
+    AHEAD: Target(unit="rounds/s"),
     **{f"keno/late/{games}": Target(unit="ms", least=True) for games in CLOCKED},
     **wrong_books("keno"),
 }
@@ -64,7 +73,7 @@ PAYTABLE: Final = {
     "5": ["0", "0.5", "1", "3", "12", "125"],
 }
 TERMS: Final = GameTerms(
-    interval=INTERVAL,
+    interval=SHORT,
     lead=timedelta(milliseconds=500),
     guard=GUARD,
     entropy="none",
@@ -99,11 +108,15 @@ LEFT: Final = """
 
 
 class Group(NamedTuple):
-    """Games of which so many tickets each are sold for a round, and what that figure is called."""
+    """Games of which so many tickets each are sold for a round, and what that figure is called.
+
+    Each purchase is for so many ``rounds``.
+    """
 
     name: str
     tickets: int
     games: Sequence[str]
+    rounds: int = 1
 
 
 @dataclass(slots=True)
@@ -131,30 +144,61 @@ class Table:
                 list(games),
             )
 
-    async def turn(self, groups: Sequence[Group]) -> Rate:
-        """Sell a round's tickets, wait for its lock, draw and pay it."""
-        game, rounds = groups[0].games[0], sum(len(group.games) for group in groups)
-        number = await self._opened(game)
-        commands = [self._command(*each, number) for each in _shuffled(groups)]
+    async def turn(self, groups: Sequence[Group], *, ahead: int = 0) -> Rate:
+        """Sell the tickets of rounds, then draw and pay each round when it has locked.
+
+        A round that locks before all of its tickets are sold is no answer: it is tried again.
+        """
+        for tries in range(1, TRIES + 1):
+            try:
+                return await self._turn(groups, ahead)
+            except Refusal as refusal:
+                if refusal.code != "E-ROUND-CLOSED" or tries == TRIES:
+                    raise
+                self.lab.say("a round locked before its tickets were sold; again")
+        raise AssertionError
+
+    async def _turn(self, groups: Sequence[Group], ahead: int) -> Rate:
+        game, first = groups[0].games[0], await self._opened(groups[0].games[0]) + ahead
+        commands = [self._command(*each, first) for each in _shuffled(groups)]
+        tickets = sum(command.rounds for command in commands)
         pid = self.lab.server.pid
         async with counting_costs(self.admin, python=os.getpid(), postgres=pid) as costs:
             sold = await self._sell(commands)
-            view = await self.house.keno.round(game, number)
-            assert view.status == "OPEN", "more tickets than can be sold in a round"
-            await self._until(view.locks_at.timestamp() + (GUARD.total_seconds() + 0.1))
-            begun = time.perf_counter()
-            await self._process()
-            paid = time.perf_counter() - begun
-        for group in groups:
-            view = await self.house.keno.round(group.games[-1], number)
-            assert (view.status, view.tickets) == ("SETTLED", group.tickets)
+            view = await self.house.keno.round(game, first)
+            assert view.status == "OPEN", "a round was locked before its tickets were sold"
+            paid = await self._pay(game, first, max(group.rounds for group in groups))
+        await self._require_paid(groups, first)
+        rounds = sum(len(group.games) * group.rounds for group in groups)
         details = {
             "selling_ms": sold * 1000,
             "drawing_and_paying_ms": paid * 1000,
-            "tickets_per_second": len(commands) / (sold + paid),
-            **costs.per(max(len(commands), rounds)),
+            "tickets_per_second": tickets / (sold + paid),
+            **costs.per(max(tickets, rounds)),
         }
+        if all(group.rounds > 1 for group in groups):
+            # What it is of the floor of rounds whose tickets are bought one by one.
+            details["of_the_floor"] = rounds / (sold + paid) / FLOORS[100][0]
         return Rate(rounds / (sold + paid), details)
+
+    async def _pay(self, game: str, first: int, rounds: int) -> float:
+        """Draw and pay these rounds, one after the other as they lock; give for how long."""
+        seconds = 0.0
+        for number in range(first, first + rounds):
+            view = await self.house.keno.round(game, number)
+            if number > 1 and number == first:  # what came before is done before it counts
+                await self._until(view.opens_at.timestamp() + 0.5)
+                await self.clock.tick()
+            await self._until(view.locks_at.timestamp() + (GUARD.total_seconds() + 0.1))
+            begun = time.perf_counter()
+            await self._process()
+            seconds += time.perf_counter() - begun
+        return seconds
+
+    async def _require_paid(self, groups: Sequence[Group], first: int) -> None:
+        for group in groups:
+            view = await self.house.keno.round(group.games[-1], first + group.rounds - 1)
+            assert (view.status, view.tickets) == ("SETTLED", group.tickets)
 
     async def _opened(self, game: str) -> int:
         """Wait for a round that has just opened, with everything before it done."""
@@ -181,7 +225,7 @@ class Table:
         driven.require_answers()
         return time.perf_counter() - begun
 
-    def _command(self, game: str, place: int, number: int) -> BuyTickets:
+    def _command(self, game: str, place: int, rounds: int, number: int) -> BuyTickets:
         """Say what one of many players buys; nobody comes twice in the same moment."""
         chance = random.Random(place)
         return BuyTickets(
@@ -190,7 +234,7 @@ class Table:
             picks=tuple(chance.sample(range(1, 81), chance.randint(1, 5))),
             quick_pick=None,
             stake=lamports(STAKE * chance.randint(1, 10)),
-            rounds=1,
+            rounds=rounds,
             first_round=number,
             key=f"ticket-{next(self.keys)}",
         )
@@ -224,12 +268,13 @@ async def measure(lab: Lab) -> list[Figure]:
     await lab.prepare_reference()
     async with price_feeds(lab.folder) as feeds, _table(lab, feeds) as table:
         if lab.extent.full:  # what is done once is done
-            everything = _names("bench", max(GAMES.values()))
-            await table.play(everything)
-            await table.turn([Group("warm", 1, everything)])
+            (first,), *_ = _turns(lab.extent)
+            await table.play(first.games)
+            await table.turn([first._replace(tickets=1)])
         for groups in _turns(lab.extent):
             await table.play(game for group in groups for game in group.games)
-            answers = await lab.runs(partial(table.turn, groups))
+            ahead = AHEAD_BY if groups[0].rounds > 1 else 0
+            answers = await lab.runs(partial(table.turn, groups, ahead=ahead))
             for group in groups:
                 figures += lab.rates(group.name, answers)
         wrong = await _wrong(lab, table)
@@ -246,18 +291,26 @@ async def measure(lab: Lab) -> list[Figure]:
 
 
 def _turns(extent: Extent) -> list[list[Group]]:
-    """Say which groups of games are turned together: one, or in a small run all of them."""
+    """Say which groups of games are turned together: one, or in a small run all of them.
+
+    One after the other, groups with the same interval share their games.
+    """
+    groups = [
+        Group(f"keno/{tickets}", tickets, _names(f"bench-{INTERVALS[tickets]}", games))
+        for tickets, games in GAMES.items()
+    ]
+    groups.append(Group(AHEAD, 100, _names("bench-ahead", GAMES[100]), AHEAD_ROUNDS))
     if extent.full:
-        return [
-            [Group(f"keno/{tickets}", tickets, _names("bench", games))]
-            for tickets, games in GAMES.items()
-        ]
+        return [[group] for group in groups]
     return [
         [
             Group(
-                f"keno/{tickets}", min(tickets, FEW), _names(f"bench-{tickets}", extent.of(games))
+                group.name,
+                min(group.tickets, FEW),
+                _names(f"bench-{place}", extent.of(len(group.games))),
+                min(group.rounds, 2),
             )
-            for tickets, games in GAMES.items()
+            for place, group in enumerate(groups)
         ]
     ]
 
@@ -266,11 +319,16 @@ def _names(prefix: str, games: int) -> list[str]:
     return [f"{prefix}-{number}" for number in range(games)]
 
 
-def _shuffled(groups: Sequence[Group]) -> list[tuple[str, int]]:
-    """Give the game of every ticket in the order in which they are bought, and a number of each."""
-    games = [game for group in groups for game in group.games for _ in range(group.tickets)]
-    random.Random(len(games)).shuffle(games)
-    return [(game, place) for place, game in enumerate(games)]
+def _shuffled(groups: Sequence[Group]) -> list[tuple[str, int, int]]:
+    """Give the game of every purchase in the order in which they come, its number, its rounds."""
+    bought = [
+        (game, group.rounds)
+        for group in groups
+        for game in group.games
+        for _ in range(group.tickets)
+    ]
+    random.Random(len(bought)).shuffle(bought)
+    return [(game, place, rounds) for place, (game, rounds) in enumerate(bought)]
 
 
 async def _wrong(lab: Lab, table: Table) -> Figure:
@@ -307,11 +365,18 @@ async def _table(lab: Lab, feeds: Feeds) -> AsyncIterator[Table]:
 
 
 async def _make_games(extent: Extent, house: House) -> None:
-    turned = {name for groups in _turns(extent) for group in groups for name in group.games}
-    clocked = _names("late", extent.of(max(CLOCKED, default=1)))
-    begins = time.time() + 0.5 + (len(turned) + len(clocked)) / 150
-    interval = INTERVAL if extent.full else SHORT
-    every = dict.fromkeys(turned, interval) | dict.fromkeys(clocked, SHORT)
+    every = dict.fromkeys(_names("late", extent.of(max(CLOCKED, default=1))), SHORT)
+    for groups in _turns(extent):
+        for group in groups:
+            every |= dict.fromkeys(group.games, _interval(group, extent))
+    begins = time.time() + 0.5 + len(every) / 150
     for name, each in every.items():
         starts_in, terms = timedelta(seconds=begins - time.time()), replace(TERMS, interval=each)
         await house.keno.create_game(name, SOL, terms, starts_in=starts_in, by=None)
+
+
+def _interval(group: Group, extent: Extent) -> timedelta:
+    """Say how long a round is open: a look at whether it runs needs no time to sell in."""
+    if not extent.full or group.rounds > 1:
+        return SHORT
+    return timedelta(seconds=INTERVALS[group.tickets])
