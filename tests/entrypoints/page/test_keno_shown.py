@@ -100,24 +100,27 @@ async def test_rounds_that_were_missed_are_said_together(blank: "Page") -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "left", "words"),
+    ("since", "lost", "left", "words"),
     [
-        (0, "0:04", "Round 10 takes tickets."),
-        (3700, "0:01", "Round 10 is closing: your next ticket is for round 11."),
-        (4500, "0:01", "Round 10 is locked. Tickets are for round 11 now."),
+        (0, False, "0:04", "Round 10 takes tickets."),
+        (3700, False, "0:01", "Round 10 is closing: your next ticket is for round 11."),
+        (4500, False, "0:01", "Round 10 is locked. Tickets are for round 11 now."),
+        (0, True, "0:04", "No connection to the house; trying again."),
     ],
 )
-async def test_the_clock_says_where_the_round_is(
-    blank: "Page", since: int, left: str, words: str
+async def test_the_clock_says_where_the_round_is_or_that_nobody_knows(
+    blank: "Page", *, since: int, lost: bool, left: str, words: str
 ) -> None:
     await place(blank, "clock")
     code = """
         const { phase } = await import("/page/schedule.js");
-        clock(document.getElementById("clock")).update(terms, phase(terms, now), "RUNNING", now);
+        const shown = clock(document.getElementById("clock"));
+        shown.update(terms, phase(terms, now), "RUNNING", now, lost);
         return [".left", ".phase"].map((each) => document.querySelector(each).textContent);
     """
 
-    assert await ask(blank, "session.js", code, terms=TERMS, now=EPOCH + since) == [left, words]
+    found = await ask(blank, "session.js", code, terms=TERMS, now=EPOCH + since, lost=lost)
+    assert found == [left, words]
 
 
 async def test_balance_stake_net_and_time_are_figures_of_one_glance(blank: "Page") -> None:

@@ -37,9 +37,13 @@ function roundWords(round) {
   return `Skipped: ${why}, and nobody had a ticket.`;
 }
 
+// Which rounds a list of draws has: it is asked ten times a second, and changes with a round.
+const numbersOf = new WeakMap();
+
 /** Put draws that are new before those known, each [round, draw], newest first and none twice. */
 export function remembered(known, rounds, most) {
-  const numbers = new Set(known.map(([number]) => number));
+  if (!numbersOf.has(known)) numbersOf.set(known, new Set(known.map(([number]) => number)));
+  const numbers = numbersOf.get(known);
   const fresh = rounds.filter((round) => round.draw && !numbers.has(round.number));
   return fresh.length ? [...fresh.map((round) => [round.number, round.draw]), ...known].slice(0, most) : known;
 }
@@ -70,15 +74,21 @@ export function heat(place, terms, more) {
   });
   const map = el("ol", { class: "heat-map", "aria-label": "How often each number was drawn" }, ...cells.map(({ node }) => node));
   const lede = el("p", { class: "lede" }, "Every draw is independent; past numbers do not change your chances.");
-  const chosen = new Map([100, 1000].map((count) => {
+  const chosen = new Map([100, 1000, 10000].map((count) => {
     const button = el("button", { type: "button", class: "chip", "aria-pressed": "false" }, count.toLocaleString("en"));
     button.addEventListener("click", () => more(count));
     return [count, button];
   }));
   const words = el("p", { class: "label" });
   place.append(lede, el("div", { class: "chips", role: "group", "aria-label": "How many draws" }, ...chosen.values()), map, words);
+  let last = null;
   return {
-    update(draws, window, loading) {
+    /** Show the newest of the draws known, each [round, draw], as many as `window` says. */
+    update(known, window, loading) {
+      const now = [known, known.length, window, loading];
+      if (last?.every((each, place) => each === now[place])) return;
+      last = now;
+      const draws = known.slice(0, window).map(([, draw]) => draw);
       chosen.forEach((button, count) => set(button, "aria-pressed", count === window));
       const found = counts(draws, numbers);
       const share = drawn / numbers;

@@ -10,6 +10,7 @@ import { orders } from "./orders.js";
 import { paytable } from "./paytable.js";
 import { command, currentPlayer, freshKey, get, hasPlayMoney, onNews, onPlayer, signUp, tellTabs } from "./player.js";
 import { proofLink, roundProof, ticketProof } from "./proofs.js";
+import { realityCheck } from "./reality.js";
 import { isTold, shown } from "./reveal.js";
 import { locksAt, opensAt, phase, reachable } from "./schedule.js";
 import { clock, session } from "./session.js";
@@ -23,14 +24,14 @@ const MOVING = 100;
 const STILL = 250;
 const LAST = 20;
 const PAGE = 200;
-const MOST_DRAWS = 1000;
+const MOST_DRAWS = 10000;
 
 const byId = (id) => document.getElementById(id);
 const name = new URLSearchParams(location.search).get("game") ?? "keno-main";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const table = newTable();
 const ticket = { picks: new Set(), stake: null, rounds: 1 };
-const history = { draws: [], window: 100, loading: false };
+const history = { draws: [], window: 100, loading: false, turn: 0 };
 let canJoin = false;
 let parts = null;
 let spots = null;
@@ -84,13 +85,16 @@ async function giveBack(given) {
 
 /** Read the draws of so many rounds for the heat map, page by page. */
 async function readHistory(count) {
-  if (history.loading) return;
-  Object.assign(history, { window: count, loading: true });
+  const mine = (history.turn += 1);
+  history.window = count;
+  history.loading = history.draws.length < count;
+  if (!history.loading) return;
   const draws = [];
   let next = "";
   do {
     const path = `/v1/keno/games/${encodeURIComponent(name)}/rounds?limit=${Math.min(PAGE, count + 10)}`;
     const part = await get(path + next).catch(() => ({ items: [], next: null }));
+    if (mine !== history.turn) return;
     draws.push(...part.items.filter((round) => round.draw).map((round) => [round.number, round.draw]));
     next = part.next && `&cursor=${part.next}`;
     history.draws = draws;
@@ -115,6 +119,7 @@ function build(terms) {
     session: session(byId("session")),
     tray: tray(byId("tray"), byId("stage-heading"), terms),
     saying: saying(byId("said")),
+    reality: realityCheck(byId("reality"), { leave: () => location.assign("/") }),
     choosing: choosing(numbers, terms, {
       chosen(picks) {
         ticket.picks = picks;
@@ -167,9 +172,11 @@ function turn() {
   const row = spots[String(ticket.picks.size)];
   const player = currentPlayer();
 
-  parts.clock.update(terms, phase(terms, now), game.status, now);
+  parts.clock.update(terms, phase(terms, now), game.status, now, "lost" in document.body.dataset);
   const decided = ownTickets(table).filter((each) => each.status === "ACCEPTED" || told(each.round));
-  parts.session.update({ ...outcome(decided), available: money, since: player?.since ?? now, now });
+  const [since, came] = [player?.since ?? now, outcome(decided)];
+  parts.session.update({ ...came, available: money, since, now });
+  parts.reality.update({ playing: player !== null, since, now, outcome: came });
   parts.tray.update(onStage, count, caught);
   parts.choosing.update({ shown: onStage ? onStage.draw.slice(0, count) : [], caught });
   parts.slip.update({
@@ -200,8 +207,7 @@ function showPast(told) {
   parts.last(over.slice(0, LAST).map((round) => ({ ...round, caught: new Set(ticketsOf(table, round.number).flatMap((each) => each.picks)) })));
   // What is being read page by page is not touched; afterwards each draw is kept as it is told.
   if (!history.loading) history.draws = remembered(history.draws, over, MOST_DRAWS);
-  const draws = history.draws.slice(0, history.window);
-  parts.heat.update(draws.map(([, draw]) => draw), history.window, history.loading);
+  parts.heat.update(history.draws, history.window, history.loading);
   parts.saying.update([...over].reverse().map((round) => [round, ticketsOf(table, round.number)]));
 }
 

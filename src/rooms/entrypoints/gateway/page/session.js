@@ -16,7 +16,7 @@ export function clock(place) {
   const words = el("span", { class: "phase" });
   place.append(el("div", { class: "ring" }, ring, left), el("p", {}, name, words));
   return {
-    update(terms, at, status, now) {
+    update(terms, at, status, now, lost) {
       const { round, phase } = at;
       const next = phase === "locked" || phase === "opening";
       const [from, to] = next
@@ -27,7 +27,7 @@ export function clock(place) {
       set(place, "data-phase", status === "RUNNING" ? phase : "stopped");
       say(left, status === "RUNNING" ? leftWords(rest) : "–");
       say(name, `Round ${round}`);
-      say(words, phaseSentence(at, status));
+      say(words, lost ? "No connection to the house; trying again." : phaseSentence(at, status));
     },
   };
 }

@@ -66,7 +66,8 @@ export function slip(place, terms, { change, buy, join }) {
   let offered = null;
   use.addEventListener("click", () => change({ stake: offered }));
   let act = buy;
-  button.addEventListener("click", () => act());
+  // The second half of a double click is no second purchase.
+  button.addEventListener("click", (event) => event.detail > 1 || act());
   place.append(
     el("div", { class: "field" }, el("label", { for: "stake" }, "Stake per round, in SOL"), typed, presets.node),
     el("div", { class: "field" }, el("span", { class: "name-of" }, "Rounds"), rounds.node),
