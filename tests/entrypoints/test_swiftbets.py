@@ -1,12 +1,19 @@
 """The bet's own way in answers what the framework's would, to the byte."""
 
+import asyncio
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from rooms.entrypoints.gateway.swiftbets import LARGEST_BODY, usual
+from rooms.contexts.identity.domain import token_digest
+from rooms.entrypoints.gateway.problems import Whole
+from rooms.entrypoints.gateway.swiftbets import LARGEST_BODY, AskedBet, usual
+from rooms.processes.wire import Bet, Wire
 from tests.entrypoints.conftest import Web
 from tests.houses import ONE
 
@@ -32,6 +39,35 @@ class Both:
 @pytest.fixture
 def both(served: Web) -> Both:
     return Both(served)
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written."""
+
+    def __init__(self, written: list[bytes]) -> None:
+        super().__init__()
+        self.protocol: Any = None
+        self.write = written.append  # type: ignore[assignment]
+
+    def is_closing(self) -> bool:
+        return False
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+
+class Socket(asyncio.Protocol):
+    """What a connection becomes after a handshake."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+
+def a_wire(written: list[bytes], taken: list[AskedBet]) -> Wire:
+    front: Any = SimpleNamespace(take_bet=taken.append)
+    wire = Wire(uvicorn.Config(front, log_config=None), ServerState(), {})
+    wire.connection_made(Transport(written))
+    return wire
 
 
 def said(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
@@ -118,3 +154,43 @@ def test_whatever_is_unusual_goes_the_way_of_the_framework(
 def test_a_large_bet_goes_the_way_of_the_framework() -> None:
     assert usual(b"POST", URL, [(b"content-length", b"%d" % LARGEST_BODY)]) is not None
     assert usual(b"POST", URL, [(b"content-length", b"%d" % (LARGEST_BODY + 1))]) is None
+
+
+async def test_a_token_that_is_revoked_places_no_bet_from_then_on(both: Both) -> None:
+    token, room = await both.web.token(), (await both.web.room())["id"]
+    headers = {"authorization": f"Bearer {token}", "idempotency-key": "key"}
+    first, _ = await both.answers(room, headers=headers, json=BET)
+    async with both.web.house.database.transaction() as tx:
+        await tx.execute("DELETE FROM identity.tokens WHERE digest = $1", token_digest(token))
+
+    swift, framework = await both.answers(room, headers=headers, json=BET)
+
+    assert first.status_code == 201
+    assert swift.status_code == 401
+    assert said(swift) == said(framework)
+
+
+async def test_who_does_not_read_answers_gets_no_further_ones() -> None:
+    written: list[bytes] = []
+    wire = a_wire(written, [])
+    bet = Bet("1", {}, keep_alive=True)
+    wire.flow.pause_writing()
+    wire._answer_bet(bet, Whole(201, [], b"placed"))
+    await asyncio.sleep(0)
+    assert written == []
+    wire.flow.resume_writing()
+    await asyncio.gather(*wire.tasks)
+    assert [each.rpartition(b"\r\n")[2] for each in written] == [b"placed"]
+
+
+async def test_a_handshake_after_a_bet_does_not_place_it_again() -> None:
+    taken: list[AskedBet] = []
+    wire = a_wire([], taken)
+    wire.data_received(b"POST /v1/rooms/1/bets HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
+    (bet,) = taken
+    bet.answer(Whole(201, [], b""))
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket"
+    wire.ws_protocol_class = Socket
+    wire.data_received(b"GET /v1/live HTTP/1.1\r\nHost: house\r\n" + upgrade + b"\r\n\r\n")
+    assert taken == [bet]
+    assert isinstance(cast("Transport", wire.transport).protocol, Socket)

@@ -9,6 +9,7 @@ from asyncio import Event, TimerHandle, Transport
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
+from time import perf_counter
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -18,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from rooms.entrypoints.gateway.front import WHOLE, Front, Headers
+from rooms.entrypoints.gateway.problems import Whole
 from rooms.entrypoints.gateway.swiftbets import AskedBet, usual
 
 LARGEST_HEAD: Final = 64 * 1024
@@ -114,25 +116,39 @@ class Wire(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Hand on a part of the body."""
         self._beside_bodies = 0
-        super().on_body(body)
+        if isinstance(self.cycle, Bet):
+            self.cycle.body += body
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Let the request be read to its end."""
-        super().on_message_complete()
         self._in_head, self._beside_bodies, self._reading_since = True, 0, None
-        if isinstance(self.cycle, Bet):
-            self._running = self.cycle
-            task = self.loop.create_task(self._answer_bet(self.cycle))
+        bet = self.cycle
+        if not isinstance(bet, Bet):
+            super().on_message_complete()
+        # A handshake has no cycle: what ends then is not the bet before it.
+        elif bet.more_body:
+            bet.more_body, self._running = False, bet
+            cast("Front", self.config.app).take_bet(
+                AskedBet(
+                    room=bet.room,
+                    headers=bet.headers,
+                    address=self.client[0] if self.client else "",
+                    body=bytes(bet.body),
+                    begun=perf_counter(),
+                    answer=partial(self._answer_bet, bet),
+                )
+            )
+
+    def _answer_bet(self, bet: "Bet", answer: Whole) -> None:
+        if bet.disconnected:
+            return
+        if self.flow.write_paused:
+            # Who does not read what was answered before is not read from either.
+            task = self.loop.create_task(self._answer_later(bet, answer))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
-
-    async def _answer_bet(self, bet: "Bet") -> None:
-        address = self.client[0] if self.client else ""
-        front = cast("Front", self.config.app)
-        answer = await front.answer_bet(AskedBet(bet.room, bet.headers, address, bytes(bet.body)))
-        if self.flow.write_paused and not bet.disconnected:
-            await self.flow.drain()
-        if bet.disconnected:
             return
         bet.response_complete = True
         headers = (*self.server_state.default_headers, *answer.headers)
@@ -140,6 +156,10 @@ class Wire(HttpToolsProtocol):
         if not bet.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    async def _answer_later(self, bet: "Bet", answer: Whole) -> None:
+        await self.flow.drain()
+        self._answer_bet(bet, answer)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle

@@ -1,5 +1,6 @@
 """The face of identity: who a bearer of a token is, and what staff did."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -29,6 +30,10 @@ class Identity(Protocol):
 
     async def player_of(self, token: str) -> PlayerId | None:
         """Say which player bears this token."""
+        ...
+
+    async def players_of(self, tokens: Sequence[str]) -> list[PlayerId | None]:
+        """Say the same of many tokens by one look at the database."""
         ...
 
     async def administrator_of(self, token: str) -> Administrator:

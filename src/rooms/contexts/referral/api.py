@@ -1,5 +1,6 @@
 """The face of referral: signing up, the uplines of a player, what levels earned."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -69,6 +70,10 @@ class Referral(Protocol):
 
     async def member_of(self, player: PlayerId) -> Member:
         """Give the same, remembered: neither ever changes."""
+        ...
+
+    async def remember(self, players: Collection[PlayerId]) -> None:
+        """Look up those of whom nothing is remembered, so that ``member_of`` need not."""
         ...
 
     async def open_rewards(self, tx: Tx) -> None:

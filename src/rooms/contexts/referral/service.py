@@ -1,7 +1,7 @@
 """Use cases of referral."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -90,6 +90,12 @@ class ReferralService:
         """Give the same, remembered: neither ever changes."""
         known = self._remembered.get(player)
         return known if known is not None else await self._asked.submit("all", player)
+
+    async def remember(self, players: Collection[PlayerId]) -> None:
+        """Look up those of whom nothing is remembered, so that ``member_of`` need not."""
+        unknown = {player for player in players if player not in self._remembered}
+        if unknown:
+            await self._members([*unknown])
 
     async def _members(self, players: Sequence[PlayerId]) -> list[Member]:
         async with self.database.statement() as tx:

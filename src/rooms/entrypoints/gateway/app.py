@@ -29,6 +29,7 @@ from rooms.entrypoints.gateway.live import Live
 from rooms.entrypoints.gateway.methods import with_methods
 from rooms.entrypoints.gateway.openapi import document
 from rooms.entrypoints.gateway.problems import HANDLERS
+from rooms.entrypoints.gateway.reception import Reception
 from rooms.entrypoints.gateway.swiftbets import LARGEST_BODY, SwiftBets
 from rooms.platform.limiter import Limiter
 from rooms.platform.metrics import REFUSALS
@@ -116,7 +117,7 @@ def build_app(gateway: Gateway) -> Front:
         REFUSALS.labels(code)  # shown as 0 until it is answered
     return Front(
         app,
-        SwiftBets(gateway),
+        Reception(gateway, SwiftBets(gateway).serve),
         clock=gateway.clock,
         tokens=Limiter(gateway.rate_per_token),
         addresses=Limiter(gateway.rate_per_ip),

@@ -59,16 +59,22 @@ async def player_of(request: Call) -> PlayerId:
 
 async def bearer(gateway: Gateway, authorization: str) -> PlayerId:
     """Say whose token this header carries. Refuses E-AUTH."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = bearer_token(authorization)
+    if token is None:
         raise Refusal("E-AUTH")
     try:
-        player = await gateway.identity.player_of(token.strip())
+        player = await gateway.identity.player_of(token)
     except Unavailable as away:
         raise NotBegunError(repr(away)) from away
     if player is None:
         raise Refusal("E-AUTH")
     return player
+
+
+def bearer_token(authorization: str) -> str | None:
+    """Give the token that this header carries; None where it carries none."""
+    scheme, _, token = authorization.partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def idempotency_key(request: Call) -> str:
@@ -170,11 +176,11 @@ def money_of(asked: AmountAsked, code: str) -> Money:
 
 async def staff_of(request: Call) -> Administrator:
     """Say which administrator asks, by the bearer's token. Refuses E-STAFF."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = bearer_token(request.headers.get("authorization", ""))
+    if token is None:
         raise Refusal("E-STAFF", why="no token was sent")
     try:
-        return await gateway_of(request).identity.administrator_of(token.strip())
+        return await gateway_of(request).identity.administrator_of(token)
     except Unavailable as away:
         raise NotBegunError(repr(away)) from away
 

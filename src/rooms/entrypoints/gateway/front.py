@@ -3,18 +3,18 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from time import perf_counter
 from typing import Any, Final, cast
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
-from rooms.entrypoints.gateway.problems import USUAL, ProblemAnswer, Whole, send_problem
-from rooms.entrypoints.gateway.swiftbets import TEMPLATE, AskedBet, SwiftBets
+from rooms.entrypoints.gateway.counted import count
+from rooms.entrypoints.gateway.problems import USUAL, ProblemAnswer, send_problem
+from rooms.entrypoints.gateway.reception import Reception
+from rooms.entrypoints.gateway.swiftbets import AskedBet
 from rooms.kernel.time import Clock
 from rooms.platform.limiter import Limiter
-from rooms.platform.metrics import REQUEST_SECONDS, REQUESTS
 from rooms.platform.telemetry import Noted
 from rooms.platform.tracing import span
 
@@ -36,11 +36,11 @@ class Front:
     """Limits requests per access token and per address, then lets them in.
 
     Both have their own memory, so that made-up tokens push no address out of it. ``close`` ends
-    the streams that never end by themselves. Bets have a way of their own, ``answer_bet``.
+    the streams that never end by themselves. Bets have a way of their own, ``take_bet``.
     """
 
     app: ASGIApp
-    bets: SwiftBets
+    bets: Reception
     clock: Clock
     tokens: Limiter
     addresses: Limiter
@@ -61,15 +61,13 @@ class Front:
             else:
                 await self.app(scope, receive, sending)
 
-    async def answer_bet(self, bet: AskedBet) -> Whole:
-        """Answer a bet that the web server has read as a whole."""
-        begun = perf_counter()
-        with Noted(bet.headers.items()) as note, span("request", request=note.id) as traced:
-            refused = self._refused(bet.address, bet.headers.items())
-            answer = refused.whole() if refused is not None else await self.bets.answer(bet)
-            _note(traced, "POST", TEMPLATE, answer.status, begun)
-        own = (*answer.headers, *USUAL, (b"x-request-id", note.id.encode()))
-        return Whole(answer.status, own, answer.body)
+    def take_bet(self, bet: AskedBet) -> None:
+        """Take a bet that the web server has read as a whole; it is answered later."""
+        refused = self._refused(bet.address, bet.headers.items())
+        if refused is None:
+            self.bets.take(bet)
+        else:
+            self.bets.begin(bet, refused)
 
     def _refused(
         self, address: str, all_headers: Iterable[tuple[bytes, bytes]]
@@ -106,7 +104,7 @@ def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:
             # A path is counted by its pattern: what is not routed may be any text.
             route = scope.get("path_template") or "none"
             method = scope["method"] if scope["method"] in METHODS else "other"
-            _note(traced, method, route, message["status"], begun)
+            count(traced, method, route, message["status"], begun)
             if at_once is not None and _is_plain(message):
                 held = message
                 return
@@ -121,25 +119,9 @@ def answering(scope: HTTPScope, send: Send, request: str, traced: Any) -> Send:
     return sending
 
 
-def _note(traced: Any, method: str, route: str, status: int, begun: float) -> None:
-    count, seconds = _counters(method, route, status)
-    count()
-    seconds(perf_counter() - begun)
-    traced.update_name(f"{method} {route}")
-    traced.set_attribute("http.response.status_code", status)
-
-
 def _is_plain(message: HTTPResponseStartEvent) -> bool:
     names = {name.lower() for name, _ in message["headers"]}
     return b"content-length" in names and names.isdisjoint(APART)
-
-
-@cache
-def _counters(
-    method: str, route: str, status: int
-) -> tuple[Callable[[], None], Callable[[float], None]]:
-    """Give what counts such answers: finding it anew would cost more than the counting."""
-    return REQUESTS.labels(method, route, status).inc, REQUEST_SECONDS.labels(route).observe
 
 
 def _headed(message: HTTPResponseStartEvent, request: str) -> list[tuple[bytes, bytes]]:

@@ -6,7 +6,7 @@ describes it to the public. A test sends both the same requests.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,12 +14,16 @@ import msgspec
 
 from rooms.entrypoints.gateway.answers import bet_json
 from rooms.entrypoints.gateway.bets import asked
-from rooms.entrypoints.gateway.calls import bearer, parse_body, required_key, room_id
+from rooms.entrypoints.gateway.calls import parse_body, required_key, room_id
+from rooms.entrypoints.gateway.counted import count
 from rooms.entrypoints.gateway.described import JSON
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.messages import NewBet
-from rooms.entrypoints.gateway.problems import Whole, failed, refused
+from rooms.entrypoints.gateway.problems import USUAL, ProblemAnswer, Whole, failed, refused
+from rooms.kernel.ids import PlayerId
 from rooms.kernel.refusal import Refusal
+from rooms.platform.telemetry import Noted
+from rooms.platform.tracing import span
 
 PATH: Final = re.compile(rb"/v1/rooms/([0-9]{1,19})/bets")
 TEMPLATE: Final = "/v1/rooms/{room}/bets"
@@ -32,14 +36,20 @@ UNUSUAL: Final = frozenset(
 )
 
 
+# Who sends a bet, or why it is not asked or cannot be said.
+Bettor = PlayerId | ProblemAnswer | Exception
+
+
 @dataclass(frozen=True, slots=True)
 class AskedBet:
-    """The request as it was read; no header stands there twice."""
+    """The request as it was read; no header stands there twice. ``answer`` sends its answer."""
 
     room: str
     headers: Mapping[bytes, bytes]
     address: str
     body: bytes
+    begun: float
+    answer: Callable[[Whole], None]
 
 
 def usual(
@@ -63,18 +73,27 @@ class SwiftBets:
 
     gateway: Gateway
 
-    async def answer(self, bet: AskedBet) -> Whole:
-        """Place it, or say why not; nothing is raised."""
+    async def serve(self, bet: AskedBet, bettor: Bettor) -> None:
+        """Place it, or say why not, and answer; nothing is raised."""
+        with Noted(bet.headers.items()) as note, span("request", request=note.id) as traced:
+            answer = await self._answer(bet, bettor)
+            count(traced, "POST", TEMPLATE, answer.status, bet.begun)
+        own = (*answer.headers, *USUAL, (b"x-request-id", note.id.encode()))
+        bet.answer(Whole(answer.status, own, answer.body))
+
+    async def _answer(self, bet: AskedBet, bettor: Bettor) -> Whole:
+        if isinstance(bettor, ProblemAnswer):
+            return bettor.whole()
         try:
-            return await self._place(bet)
+            if isinstance(bettor, Exception):
+                raise bettor
+            return await self._place(bet, bettor)
         except Refusal as refusal:
             return refused(refusal).whole()
         except Exception as error:  # noqa: BLE001 - it is logged and answered
             return failed("POST", f"/v1/rooms/{bet.room}/bets", error).whole()
 
-    async def _place(self, bet: AskedBet) -> Whole:
-        authorization = bet.headers.get(b"authorization", b"").decode("latin-1")
-        player = await bearer(self.gateway, authorization)
+    async def _place(self, bet: AskedBet, player: PlayerId) -> Whole:
         key = bet.headers.get(b"idempotency-key")
         key_given = required_key(None if key is None else key.decode("latin-1"))
         wanted = room_id(bet.room)
