@@ -91,7 +91,9 @@ class KenoHouse:
         if funds:
             await self.keno.fund(lamports(funds), by=None, key=a_key("fund"))
         await self.keno.create_game(name, SOL, terms, starts_in=timedelta(), by=None)
-        await self.let_pass(name, milliseconds=1_000)  # the first round opens on a whole second
+        await self.let_pass(
+            name, milliseconds=2_000
+        )  # the first round opens on a whole second, not at once
         return name
 
     async def buy(

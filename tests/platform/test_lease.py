@@ -142,6 +142,46 @@ async def test_a_leader_that_falls_silent_before_a_prepared_statement_runs_is_fo
             await statement.fetch()
 
 
+async def test_what_needs_more_time_than_the_lease_gets_it_when_it_is_tried_again(
+    database: Database,
+) -> None:
+    lease = Lease(database, "clock", "first", timedelta(milliseconds=200))
+    await lease.acquire()
+    limits = []
+
+    async def write(*, fails: bool = False) -> None:
+        async with database.transaction() as tx:
+            await lease.guard(tx, longest=timedelta(minutes=1))
+            limits.append(await tx.value("SELECT current_setting('transaction_timeout')"))
+            if fails:
+                raise ZeroDivisionError
+
+    with suppress(ZeroDivisionError):
+        await write(fails=True)
+    await write()
+    await write()
+
+    assert limits == ["1200ms", "1min", "1200ms"]
+
+
+async def test_who_takes_over_has_no_more_time_than_any_other(database: Database) -> None:
+    lease = Lease(database, "clock", "first", timedelta(milliseconds=200))
+    await lease.acquire()
+    with suppress(ZeroDivisionError):
+        async with database.transaction() as tx:
+            await lease.guard(tx, longest=timedelta(minutes=1))
+            raise ZeroDivisionError
+    await lease.release()
+    second = a_lease(database, "second")
+    await second.acquire()
+    await second.release()
+    await lease.acquire()
+
+    async with database.transaction() as tx:
+        await lease.guard(tx, longest=timedelta(minutes=1))
+        assert await tx.value("SELECT current_setting('transaction_timeout')") == "1200ms"
+
+
 async def test_a_leader_that_dies_in_a_long_statement_is_followed_before_that_ends(
     database: Database,
 ) -> None:

@@ -16,9 +16,12 @@ import typer
 from rich.console import Console
 
 from rooms.cli.output import JsonOption, progress, table
+from rooms.platform.clock import SystemClock
 from rooms.platform.problem import ExitCode
+from rooms.proof.beacon import NO_ENTROPY, SANDBOX
+from rooms.sandbox.server import start_sandbox
 from tests.torture.clock_candidates import LEASE, Forge, forge
-from tests.torture.clock_ring import CANDIDATES, Ring, open_ring
+from tests.torture.clock_ring import CANDIDATES, CLOCK, LOG, Ring, open_ring
 from tests.torture.clock_server import (
     FOR_SIGNALS,
     FOR_THREADS,
@@ -43,8 +46,11 @@ from tests.torture.running import (
     ended,
 )
 
-RINGS: Final = 3
-"""So many databases suffer side by side: most of the time they wait for a lease to end."""
+ENTROPIES: Final = (SANDBOX.entropy, NO_ENTROPY, NO_ENTROPY)
+"""So many databases suffer side by side: most of the time they wait for a lease to end.
+
+One of them has a game that waits for beacons, and takes no tickets while its clock is slow.
+"""
 FAKED: Final = 0
 """The candidate whose clock can be set."""
 TAKEOVER_WITHIN: Final = LEASE + timedelta(seconds=2)
@@ -62,6 +68,7 @@ class Outcome:
     seconds: float = 0.0
     cycles: Counter[str] = field(default_factory=Counter)
     takeovers: list[float] = field(default_factory=list)
+    leaves: int = 0
     stale_leaders_refused: int = 0
     tickets: int = 0
     rounds: int = 0
@@ -108,7 +115,7 @@ def _report(outcome: Outcome, *, as_json: bool) -> ExitCode:
                 f"{taken[-1]:.2f} s; the lease is {LEASE.total_seconds():g} s."
             )
         console.print(
-            f"{outcome.rounds} rounds, {outcome.tickets} tickets; "
+            f"{outcome.rounds} rounds, {outcome.tickets} tickets, {outcome.leaves} leaves; "
             f"{outcome.stale_leaders_refused} times a stale leader was refused."
         )
         found = [*outcome.wrong, *outcome.late]
@@ -160,8 +167,11 @@ async def go_through(
         outcome.seconds = round(time.monotonic() - begun, 1)
         advance(1)
 
-    async with _forges(clocks) as forges, AsyncExitStack() as stack:
-        opening = [open_ring(server, forges, Random(dice.random())) for _ in range(RINGS)]
+    async with _forges(clocks) as forges, _sandbox() as sandbox, AsyncExitStack() as stack:
+        opening = [
+            open_ring(server, forges, Random(dice.random()), sandbox, entropy)
+            for entropy in ENTROPIES
+        ]
         rings = [await stack.enter_async_context(each) for each in opening]
         async with asyncio.TaskGroup() as buyers:
             for ring in rings:
@@ -180,10 +190,22 @@ async def go_through(
             _add(outcome, ring)
 
 
+@asynccontextmanager
+async def _sandbox() -> AsyncIterator[str]:
+    """Start what answers as drand; give its address."""
+    with tempfile.TemporaryDirectory(prefix="rooms-feeds-") as folder:
+        sandbox = await start_sandbox("127.0.0.1", 0, Path(folder), seed=7, clock=SystemClock())
+        try:
+            yield sandbox.url
+        finally:
+            await sandbox.close()
+
+
 def _add(outcome: Outcome, ring: Ring) -> None:
     outcome.takeovers += [round(each, 3) for each in ring.takeovers]
     outcome.tickets += len(ring.tickets())
     outcome.rounds += len(ring.seen)
+    outcome.leaves += ring.leaves
     outcome.wrong += ring.wrong
     most = TAKEOVER_WITHIN.total_seconds()
     outcome.late += [
@@ -248,4 +270,5 @@ async def _set_database(rings: Sequence[Ring], clocks: Clocks) -> None:
     clocks.database.set(rings[0].dice.uniform(-DATABASE_FARTHEST, DATABASE_FARTHEST))
     await rings[0].moment(CLOCKS_ARE_READ)
     for ring in rings:
-        await ring.leader()
+        for of in (CLOCK, LOG):
+            await ring.leader(of)

@@ -1,7 +1,7 @@
-"""Processes that want to lead the clock of keno: each is forked from one that has imported all.
+"""Processes that want to lead the clock of keno, and the log: each is forked from one that has imported all.
 
-Run as a module it is that process: it forks a candidate for each database that it reads, says its
-process id, and ends all of them with its own end.
+Run as a module it is that process: it forks a candidate for each database and sandbox that it
+reads, says its process id, and ends all of them with its own end.
 """
 
 import asyncio
@@ -27,12 +27,15 @@ ROOT: Final = Path(__file__).parents[2]
 NOWHERE: Final = "http://127.0.0.1:9"
 CONNECTIONS: Final = 6
 LEASE: Final = timedelta(seconds=2)
-REFUSED: Final = "another process leads the clock of keno now"
+REFUSED: Final = (
+    "another process leads the clock of keno now",
+    "another process leads the log now",
+)
 
 
-def settings() -> Settings:
-    """Settings of every process of the ring: a short lease, and games without entropy."""
-    usual = crash_house.settings(NOWHERE)
+def settings(sandbox: str = NOWHERE) -> Settings:
+    """Settings of every process of the ring: a short lease, and the sandbox's drand."""
+    usual = crash_house.settings(sandbox)
     return usual.model_copy(
         update={
             "database": usual.database.model_copy(update={"pool_size": CONNECTIONS}),
@@ -49,17 +52,18 @@ class Forge:
     log: Path
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def candidate(self, database: str) -> int:
+    async def candidate(self, database: str, sandbox: str) -> int:
         """Start a candidate; give its process id."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         async with self.turn:
-            self.process.stdin.write(f"{database}\n".encode())
+            self.process.stdin.write(f"{database} {sandbox}\n".encode())
             return int(await self.process.stdout.readline())
 
     def refused(self) -> int:
         """Count how often a leader was told that it leads no more."""
-        return self.log.read_text().count(REFUSED)
+        told = self.log.read_text()
+        return sum(told.count(each) for each in REFUSED)
 
 
 @asynccontextmanager
@@ -93,7 +97,7 @@ def main() -> None:
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
-            _be_a_candidate(line.strip())
+            _be_a_candidate(*line.split())
         pids.append(pid)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
@@ -102,16 +106,18 @@ def main() -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _be_a_candidate(database: str) -> NoReturn:
+def _be_a_candidate(database: str, sandbox: str) -> NoReturn:
     with open(os.devnull) as nothing:  # noqa: PTH123 - a descriptor, not a file of ours
         os.dup2(nothing.fileno(), 0)
-    run_loop(_stand(database))
+    run_loop(_stand(database, sandbox))
     os._exit(1)
 
 
-async def _stand(database: str) -> None:
-    async with open_house(settings(), database) as house, running(house, ["keno"]):
-        await asyncio.Event().wait()
+async def _stand(database: str, sandbox: str) -> None:
+    async with open_house(settings(sandbox), database) as house:
+        crash_house.SteppedHouse(house).sequencer.lease.length = LEASE
+        async with running(house, ["fairness", "keno"]):
+            await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

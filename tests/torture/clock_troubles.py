@@ -3,29 +3,31 @@
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Final
 
 from rooms.contexts.ledger.checks import check_books
 from rooms.platform.database import Tx
 from tests.keno_books import wrong_with_keno
-from tests.torture.clock_ring import GAMES, Ring
+from tests.torture.clock_log import wrong_with_the_log
+from tests.torture.clock_ring import CLOCK, GAMES, LOG, Ring
 from tests.torture.crash_picture import drawn_wrongly
 
 SHORTEST_STOP, LONGEST_STOP = 0.05, 0.6
 
 
-async def kill_leader(ring: Ring) -> None:
+async def kill_leader(ring: Ring, of: str = CLOCK) -> None:
     """Whoever leads is killed; another one follows."""
-    leader = await ring.leader()
+    leader = await ring.leader(of)
     os.kill(leader.pid, signal.SIGKILL)
     await ring.taken_over(leader)
     await ring.start(leader.candidate)
 
 
-async def stop_leader(ring: Ring) -> None:
+async def stop_leader(ring: Ring, of: str = CLOCK) -> None:
     """Whoever leads is stopped until another one leads, then goes on as if nothing had been."""
-    leader = await ring.leader()
+    leader = await ring.leader(of)
     os.kill(leader.pid, signal.SIGSTOP)
     await ring.taken_over(leader)
     os.kill(leader.pid, signal.SIGCONT)
@@ -58,6 +60,8 @@ Trouble = Callable[[Ring], Awaitable[None]]
 TROUBLES: Final[Mapping[str, Trouble]] = {
     "leader killed": kill_leader,
     "leader stopped past its lease": stop_leader,
+    "sequencer killed": partial(kill_leader, of=LOG),
+    "sequencer stopped past its lease": partial(stop_leader, of=LOG),
     "leader stopped shortly": stop_leader_shortly,
     "standby stopped": stop_standby,
     "standby killed": kill_standby,
@@ -79,11 +83,12 @@ async def audit(ring: Ring) -> None:
     try:
         await ring.all_paid()
     except TimeoutError:
-        ring.wrong.append("tickets are not paid long after their rounds")
+        ring.wrong.append("tickets are not paid, or not in the log, long after their rounds")
     await ring.look_at_results()
     ring.end()
     for game in GAMES:
         ring.wrong += await drawn_wrongly(ring.house, game)
+    ring.wrong += await wrong_with_the_log(ring)
     async with ring.owner.transaction() as tx:
         ring.wrong += [f"{each.name}: {each.wrong}" for each in await check_books(tx) if each.wrong]
         ring.wrong += await wrong_with_keno(tx)
@@ -112,14 +117,19 @@ async def _lost(ring: Ring, tx: Tx) -> list[str]:
 
 
 async def _written_by_others(ring: Ring, tx: Tx) -> list[str]:
-    """Whoever wrote as the clock held the lease when that was committed."""
-    rows = await tx.fetch("SELECT who, holder, epoch FROM public.witness")
-    wrong = []
+    """Whoever wrote as the clock, or as the sequencer, held its lease when that was committed."""
+    rows = await tx.fetch("SELECT lease, who, holder, epoch FROM public.witness")
+    wrong = [
+        f"nobody saw {lease} write anything"
+        for lease in {CLOCK, LOG} - {row["lease"] for row in rows}
+    ]
     for row in rows:
         holder = ring.candidate_of[int(row["holder"].split(":")[1])]
         if row["who"] != f"candidate_{holder}":
-            wrong.append(f"{row['who']} wrote while candidate {holder} led ({row['epoch']})")
-    return wrong if rows else ["nobody saw the clock write anything"]
+            wrong.append(
+                f"{row['who']} wrote while candidate {holder} led {row['lease']} ({row['epoch']})"
+            )
+    return wrong
 
 
 TICKETS: Final = """

@@ -92,9 +92,15 @@ class SteppedHouse:
         clock: RoundClock = self._behind("keno", RoundClock)
         return clock
 
+    @property
+    def sequencer(self) -> Sequencer:
+        """What appends to the log, as it was wired."""
+        sequencer: Sequencer = self._behind("fairness", Sequencer)
+        return sequencer
+
     async def append(self) -> int:
         """Let the sequencer append what waits, as its leader; give the size of the log."""
-        sequencer = self._behind("fairness", Sequencer)
+        sequencer = self.sequencer
         assert await sequencer.lease.acquire(), "another process leads the log"
         while await sequencer.sequencing.append(sequencer.lease):
             pass

@@ -60,7 +60,7 @@ async def _open_game(stage: Stage, scene: Scene, *, entropy: str = "none") -> No
         **{name: getattr(TERMS, name) for name in TERMS.__slots__} | {"entropy": entropy}
     )
     await keno.create_game(scene.game, SOL, terms, starts_in=timedelta(), by=None)
-    await _let_pass(stage, scene, timedelta(seconds=2))
+    await _let_pass(stage, scene, timedelta(seconds=3))
 
 
 async def _let_pass(stage: Stage, scene: Scene, passed: timedelta) -> None:

@@ -216,14 +216,18 @@ async def unverified(house: House, scene: Scene) -> list[str]:
             if report.verdict != "verified":
                 wrong.append(f"the file of room {room} does not verify: {report.steps}")
     async with house.database.snapshot() as tx:
-        tree = [row["hash"] for row in await tx.fetch(TREE)]
-        heads = await tx.fetch(HEADS)
-    wrong += [
+        wrong += await wrong_heads(tx)
+    return wrong
+
+
+async def wrong_heads(tx: Tx) -> list[str]:
+    """Say which heads were signed over something else than the log's leaves."""
+    tree = [row["hash"] for row in await tx.fetch(TREE)]
+    return [
         f"the head of {head['size']} leaves is not that of the log"
-        for head in heads
+        for head in await tx.fetch(HEADS)
         if head["root"] != root_of(tree[: head["size"]])
     ]
-    return wrong
 
 
 async def drawn_wrongly(house: House, game: str) -> list[str]:

@@ -47,7 +47,7 @@ async def _game(track: Track) -> str:
     keno, name = track.keno(track.house).keno, f"race-{next(_games)}"
     await keno.create_game(name, SOL, TERMS, starts_in=timedelta(), by=None)
     await keno.fund(lamports(BANKROLL), by=None, key=a_key("bankroll"))
-    await _let_pass(track, name, 1_000)
+    await _let_pass(track, name, 2_000)
     return name
 
 

@@ -4,7 +4,7 @@ A lock held elsewhere can be lost without its holder noticing; the epoch cannot:
 leader checks, in its own transaction, that the lease row still carries the leader's epoch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -34,12 +34,15 @@ class Lease:
     holder: str
     length: timedelta = LENGTH
     epoch: int | None = None
+    _undone: bool = field(default=False, init=False)
 
     async def acquire(self) -> bool:
         """Take or renew the lease; says whether this process leads now."""
         epoch = await self._renew()
-        self.epoch = await self._take_over() if epoch is None else epoch
-        return self.epoch is not None
+        if epoch is None:
+            epoch, self._undone = await self._take_over(), False
+        self.epoch = epoch
+        return epoch is not None
 
     async def _renew(self) -> int | None:
         """Renew what nobody has taken over, for ``guard`` hinders nobody who leaves the epoch."""
@@ -83,11 +86,14 @@ class Lease:
         """Name the epoch in a leader's transaction. Raises LeadershipLost where it has passed.
 
         The database ends the transaction of a leader that falls silent in it or is gone, so that
-        it holds up nobody for longer than its lease would have. All of it may take ``longest``, a
-        second more than the lease where that is not given: between preparing a statement and
-        running it a leader that was stopped is not idle for the database (PostgreSQL 17 ends that).
+        it holds up nobody for longer than its lease would have. All of it may take a second more
+        than the lease: between preparing a statement and running it a leader that was stopped is
+        not idle for the database (PostgreSQL 17 ends that). What needs more time gets ``longest``
+        when it is tried again, for then its leader was not stopped.
         """
-        longest = longest or self.length + MORE
+        most = self.length + MORE
+        if longest is not None:
+            most = longest if self._undone else min(longest, most)
         epoch = await tx.value(
             """
             SELECT epoch, set_config('idle_in_transaction_session_timeout', $3, true),
@@ -99,11 +105,17 @@ class Lease:
             self.name,
             self.epoch,
             str(min(self.length, SILENCE) // MILLISECOND),
-            str(longest // MILLISECOND),
+            str(most // MILLISECOND),
         )
         if epoch is None:
             raise LeadershipLost(self.name)
+        if longest is not None:
+            self._undone = True
+            tx.once_committed.append(self._done)
         return int(epoch)
+
+    def _done(self, _: float) -> None:
+        self._undone = False
 
     async def release(self) -> None:
         """Let the next one lead at once."""

@@ -11,7 +11,6 @@ from rooms.contexts.fairness.storage.beacons import BeaconStorage
 from rooms.contexts.fairness.storage.chains import ChainStorage
 from rooms.contexts.fairness.storage.pending import PendingStorage
 from rooms.kernel.result import Err, Ok
-from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database, Tx
 from rooms.proof.beacon import SANDBOX, Beacon, DrandChain
 from rooms.sandbox.drand import signed
@@ -82,7 +81,7 @@ class Scene:
 
 def scene_over(database: Database, *, key: bytes | None = MASTER, length: int = 300) -> Scene:
     locks, drand = HandLocks(), HandDrand()
-    beacons = BeaconService(database, BeaconStorage(), drand, SystemClock())
+    beacons = BeaconService(database, BeaconStorage(), drand)
     log = Recording(PendingStorage())
     seeds = ChainService(database, ChainStorage(), beacons, log, locks, Vault(key), length)
     return Scene(database, locks, drand, beacons, seeds)

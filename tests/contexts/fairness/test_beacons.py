@@ -6,7 +6,7 @@ import pytest
 from rooms.contexts.fairness.api import BEACON_KNOWN
 from rooms.contexts.fairness.service.beacons import BeaconWatch
 from rooms.contexts.fairness.workers import BeaconWatcher
-from rooms.kernel.time import to_millis
+from rooms.kernel.time import Instant, to_millis
 from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database, Duplicate
 from rooms.proof.beacon import QUICKNET, SANDBOX
@@ -151,6 +151,14 @@ async def test_a_beacon_is_never_replaced(scene: Scene) -> None:
 
     await scene.beacons.keep([signed(7)])
     assert await stored(scene) == [(7, signed(7).entropy)]
+
+
+async def test_a_clock_that_is_a_day_slow_does_not_put_the_watcher_to_sleep(scene: Scene) -> None:
+    class Slow(SystemClock):
+        def now(self) -> Instant:
+            return super().now() - timedelta(days=1)
+
+    assert await BeaconWatcher(BeaconWatch(scene.beacons), Slow())._look() < 2 * SANDBOX.period
 
 
 async def test_the_watcher_goes_on_looking(scene: Scene) -> None:

@@ -92,7 +92,6 @@ def fairness_module(
         database,
         BeaconStorage(),
         DrandMirrors(http, settings.drand.chain, settings.drand.mirrors),
-        clock,
     )
     seeds = ChainService(
         database,

@@ -50,7 +50,9 @@ class BeaconWatcher:
             return IDLE
         wait = due - to_millis(self.clock.now()) / 1000
         BEACON_BEHIND.set(max(0.0, -wait))
-        return wait + AFTER if wait > 0 else BEHIND
+        # A clock that is hours slow now may be right in a minute: then nobody must still sleep.
+        longest = self.watch.service.drand.chain.period
+        return min(wait, longest) + AFTER if wait > 0 else BEHIND
 
 
 @dataclass(slots=True)

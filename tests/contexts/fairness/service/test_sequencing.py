@@ -1,5 +1,5 @@
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -79,6 +79,21 @@ async def test_what_this_process_has_signed_is_not_read_again(log: TestLog) -> N
     (leaf,) = await log.entries()
     assert leaf["root"] == root_over(1, 2, 3, 4, 5)
     assert log.source.read == [3, 4]
+
+
+async def test_a_clock_that_was_set_back_signs_no_head_that_is_older_than_what_is_under_it(
+    log: TestLog,
+) -> None:
+    before = datetime(2099, 1, 1, tzinfo=UTC)
+    await log.accept(1, at=before)
+    await log.append()
+    await log.accept(2)
+    await log.append()
+
+    set_back, usual = [datetime.fromisoformat(leaf["at"]) for leaf in await log.entries()]
+    assert set_back == before
+    assert AT <= usual < before
+    assert (await log.face.head()).at == usual
 
 
 async def test_every_head_has_an_accepted_leaf_only_while_something_is_accepted(

@@ -1,11 +1,12 @@
 from datetime import timedelta
 
+from rooms.kernel.money import SOL
 from rooms.kernel.time import to_millis
 from rooms.platform.database import Database
 from rooms.proof.chain import walk
 from rooms.proof.draw import commit, draw
 from tests.hand_fairness import CHAIN
-from tests.keno_houses import DRAND, GAME, KenoHouse, wire_keno_house
+from tests.keno_houses import DRAND, GAME, TERMS, KenoHouse, wire_keno_house
 
 
 async def test_a_draw_is_the_public_function_of_seed_and_round(keno: KenoHouse) -> None:
@@ -20,6 +21,18 @@ async def test_a_draw_is_the_public_function_of_seed_and_round(keno: KenoHouse) 
     assert view.commit == commit(seed).hex()
     assert walk(seed, view.link) == keno.seeds.chains[GAME][0][0].terminal
     assert (view.beacon_round, view.entropy) == (None, "")
+
+
+async def test_a_game_that_is_to_begin_at_once_leaves_its_chain_time_to_be_put_on_record(
+    keno: KenoHouse,
+) -> None:
+    async with keno.database.snapshot() as tx:
+        before = await tx.value("SELECT clock_timestamp()")
+    await keno.keno.create_game(GAME, SOL, TERMS, starts_in=timedelta(), by=None)
+
+    async with keno.database.snapshot() as tx:
+        opens_at = await tx.value("SELECT epoch_ms FROM keno.terms")
+    assert opens_at - to_millis(before) >= 1_000
 
 
 async def test_a_commit_is_shown_120_rounds_ahead_and_the_seed_is_not(keno: KenoHouse) -> None:

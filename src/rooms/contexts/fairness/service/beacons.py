@@ -11,7 +11,7 @@ from rooms.contexts.fairness.api import BEACON_KNOWN
 from rooms.contexts.fairness.ports import Drand
 from rooms.contexts.fairness.storage.beacons import BeaconStorage
 from rooms.kernel.result import Ok
-from rooms.kernel.time import Clock, to_millis
+from rooms.kernel.time import to_millis
 from rooms.platform.database import Database, Tx
 from rooms.proof.beacon import Beacon, DrandChain, hash_of
 
@@ -29,7 +29,6 @@ class BeaconService:
     database: Database
     storage: BeaconStorage
     drand: Drand
-    clock: Clock
     chains: dict[str, DrandChain] = field(default_factory=dict)
     _asked: dict[int, int] = field(default_factory=dict)
 
@@ -48,23 +47,24 @@ class BeaconService:
         """Give those beacons that are known by now, and ask for those that are overdue."""
         async with self.database.transaction() as tx:
             stored = await self.storage.known(tx, hash_of(entropy), rounds)
+            now = to_millis(await self.storage.now(tx))
         known: dict[int, Beacon | None] = {each.round: each for each in stored}
         missing = sorted(set(rounds) - known.keys())
         if entropy != self.drand.chain.entropy:
             return known | dict.fromkeys(missing)  # no mirror of that chain is known any more
-        return known | await self._fetch(self._overdue(missing))
+        return known | await self._fetch(self._overdue(missing, now))
 
-    def _overdue(self, missing: list[int]) -> list[int]:
+    def _overdue(self, missing: list[int], now: int) -> list[int]:
         """Choose what to ask for: the watch brings what is new, and nobody is asked all the time.
 
-        A beacon that is not there yet is asked for again only after a while.
+        A beacon that is not there yet is asked for again only after a while. ``now`` is the
+        database's, in milliseconds: rounds were locked by it, whatever this process's clock says.
         """
-        now = to_millis(self.clock.now())
         due = [
             number
             for number in missing
             if 1000 * self.drand.chain.appears_at(number) + OVERDUE_MS <= now
-            and self._asked.get(number, 0) + ASK_AGAIN_MS <= now
+            and not 0 <= now - self._asked.get(number, 0) < ASK_AGAIN_MS
         ][:AT_A_TIME]
         self._asked.update(dict.fromkeys(due, now))
         return due

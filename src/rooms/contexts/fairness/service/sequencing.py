@@ -171,7 +171,8 @@ class Sequencing:
         async with self.database.transaction() as tx:
             await self.tree.keep_short(tx)
             epoch = await lease.guard(tx)
-            at = await self.tree.begin_head(tx)
+            # A clock that was set back signs nothing that is older than what it covers.
+            at = max([await self.tree.begin_head(tx), *(each.at for each in taken.batches)])
             start, leaves = edge.size, self._leaves(taken, at)
             tiles = [tile for leaf in leaves for tile in edge.append(leaf.hash)]
             await self.tree.add_leaves(tx, start, leaves)

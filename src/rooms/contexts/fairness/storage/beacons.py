@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from rooms.kernel.time import from_millis
+from rooms.kernel.time import Instant, from_millis
 from rooms.platform.database import Tx
 from rooms.proof.beacon import Beacon, DrandChain, info_json, parse_info
 
@@ -31,6 +31,10 @@ class BeaconStorage:
                 entropy,
             )
         )
+
+    async def now(self, tx: Tx) -> Instant:
+        now: Instant = await tx.value("SELECT clock_timestamp()")
+        return now
 
     async def known(self, tx: Tx, drand: str, rounds: Collection[int]) -> list[Beacon]:
         """Give those beacons that are here."""

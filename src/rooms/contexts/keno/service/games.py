@@ -48,6 +48,8 @@ GRID_MS: Final = 1_000
 # How long a chain is known before its first round opens, at least.
 AHEAD_MS: Final = 120_000
 LATEST_START: Final = timedelta(days=365)
+# A chain is on record before its first round opens, also of a game that is to begin at once.
+EARLIEST_START: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Games:
         starts_in: timedelta,
         by: Administrator | None,
     ) -> Game:
-        """Make a game whose first round opens after ``starts_in``."""
+        """Make a game whose first round opens after ``starts_in``, a second or more from now."""
         if not GAME.fullmatch(name):
             raise Refusal("E-GAME-NAME", why="it is not of the form [a-z0-9-]{1,32}")
         require_asset(asset, "E-GAME-TERMS")
@@ -86,7 +88,7 @@ class Games:
         if game is None:
             raise Refusal("E-GAME-NAME", why="a game has it already")
         await self.bankrolls.add(tx, HOUSE, asset, await self.stakes.bankroll(tx, HOUSE, asset))
-        opens_at = -(-to_millis(now + starts_in) // GRID_MS) * GRID_MS
+        opens_at = -(-to_millis(now + max(starts_in, EARLIEST_START)) // GRID_MS) * GRID_MS
         first = await self._begin(tx, game, terms, first_round=1, epoch_ms=opens_at)
         await self.rounds.lock(tx, [(game.id, 0, from_millis(first.chain.locks_at(1)))])
         await self._note(tx, game.name, "keno.game.create", GameStatus.RUNNING, by)
