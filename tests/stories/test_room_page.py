@@ -25,10 +25,10 @@ async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of
     async with opened_tab(browser, reduced_motion="reduce") as page:
         page.set_default_timeout(60 * SECONDS)
         await page.goto(f"{house.base}/r/{room['id']}")
-        await page.get_by_role("button", name="Bet with 100 SOL").click()
+        await page.get_by_role("button", name="Bet with 100 SOL").dblclick()
         await page.get_by_label("Stake in SOL").fill("1")
         await page.get_by_text("If YES came out now you would get 1.9").wait_for()
-        await page.get_by_role("button", name="on YES").click()
+        await page.get_by_role("button", name="on YES").dblclick()
         await page.get_by_text("You hold 1.0000").wait_for()
 
         await api.set_feed(asset, price="111")

@@ -1,5 +1,8 @@
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from rooms.entrypoints.gateway.feed.channels import Channel
 from rooms.entrypoints.gateway.feed.names import Topic
@@ -85,7 +88,11 @@ async def test_what_is_no_topic_is_refused_in_words(fed: FeedHouse) -> None:
     unknown = await client.subscribes("room:77", "keno:nowhere")
 
     assert [each["data"]["code"] for each in refused] == ["E-TOPIC"] * 7
+    again = await client.says(op="resume", topic="room:77", seq=1)
     assert [each["data"]["code"] for each in unknown] == ["E-ROOM-UNKNOWN", "E-GAME-UNKNOWN"]
+    assert [each["data"]["code"] for each in again] == ["E-ROOM-UNKNOWN"]
+    async with fed.house.database.snapshot() as tx:
+        assert await topics.told_to(tx, "") == {}, "nobody looks at what is not there"
 
 
 async def test_my_wallet_and_my_tickets_are_told_to_me_alone(fed: FeedHouse) -> None:
@@ -259,6 +266,27 @@ async def test_one_connection_watches_so_many_topics_and_no_more(fed: FeedHouse)
     (refused,) = await client.subscribes(f"room:{room.id}")
 
     assert refused["data"]["code"] == "E-TOPICS"
+
+
+async def test_who_asks_for_ever_more_topics_waits_and_is_answered_all_the_same(
+    fed: FeedHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, waits = fed.client(), []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("rooms.entrypoints.gateway.feed.session.asyncio.sleep", wait)
+    for _ in range(4):
+        await client.says(op="unsubscribe", topics=["x"] * 64)
+        client.session._refused = 0
+    assert waits == [], "256 topics at once are nobody's burden"
+
+    client.session._paid_until = asyncio.get_running_loop().time() + 60
+    (snapshot,) = await client.subscribes("rooms")
+
+    assert snapshot["type"] == "snapshot"
+    assert [0 < each < 61 for each in waits] == [True]
 
 
 async def test_who_answers_no_heartbeat_is_taken_for_gone(fed: FeedHouse) -> None:

@@ -95,10 +95,11 @@ class Hub:
             channel.remove(watcher)
 
     async def channel(self, topic: Topic) -> Channel:
-        """Give the topic's channel, watched from now on."""
-        channel = self._channels.get(topic.kept)
-        if channel is None:
-            channel = self._channels[topic.kept] = Channel(topic)
+        """Give the topic's channel, watched from now on. Refuses as ``Shown.require`` does."""
+        if topic.kept not in self._channels:
+            # All who tell look at whatever is watched: nobody can make them look at nothing.
+            await self.shown.require(topic)
+        channel = self._channels.setdefault(topic.kept, Channel(topic))
         if channel.seq is None:
             async with self._looking, self.database.transaction() as tx:
                 found = await topics.look(tx, [topic.kept])

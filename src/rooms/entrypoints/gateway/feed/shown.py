@@ -27,6 +27,13 @@ class Shown:
     keno: Keno
     ledger: Ledger
 
+    async def require(self, topic: Topic) -> None:
+        """Refuse E-GAME-UNKNOWN, E-ROOM-UNKNOWN where there is nothing to be told of."""
+        if topic.game is not None:
+            await self.keno.game(topic.game)
+        elif topic.room is not None:
+            await self.rooms.room(topic.room)
+
     async def now(self, topic: Topic) -> dict[str, Any]:
         """Show a topic. Refuses E-GAME-UNKNOWN, E-ROOM-UNKNOWN."""
         if topic.game is not None:

@@ -107,7 +107,8 @@ export function betting(id) {
 
   slider.addEventListener("input", () => choose({ stake: stakeAt(Number(slider.value), most()) }));
   typed.addEventListener("input", () => choose({ stake: readSol(typed.value) }));
-  act.addEventListener("click", () => (currentPlayer() ? bet() : join()));
+  // The second half of a double click neither joins twice nor bets.
+  act.addEventListener("click", (event) => event.detail > 1 || (currentPlayer() ? bet() : join()));
 
   const most = () => (balance === null || balance > MOST ? MOST : balance);
   const takesBets = () => room !== null && ["QUEUING", "OPEN"].includes(room.status);
