@@ -16,7 +16,7 @@ from tests.faults.database_rights import (
 )
 
 PLACE_BETS = (
-    "parimutuel.place_bets(bigint[],text[],bigint[],timestamp with time zone,bigint,"
+    "parimutuel.place_bets(bigint[],text[],bigint[],timestamp with time zone,bigint[],"
     "bigint[],bigint[],bigint[],text[],bigint[],boolean[],bigint[],bigint[],bigint[],text[])"
 )
 SELL_TICKETS = (
@@ -24,7 +24,12 @@ SELL_TICKETS = (
     "integer[],integer[],bigint[],integer[],text[],bigint[],smallint[],bigint[],bigint[],bigint[],"
     "bigint[],bigint[],smallint[],boolean[],bit[],text[])"
 )
-PLANNING = {"enable_seqscan=off", "enable_hashjoin=off", "enable_mergejoin=off"}
+PLANNING = {
+    "enable_seqscan=off",
+    "enable_hashjoin=off",
+    "enable_mergejoin=off",
+    "plan_cache_mode=force_generic_plan",
+}
 PAYOUT = (
     "parimutuel.payout(text,bigint,timestamp with time zone,text,"
     "timestamp with time zone,bigint,bigint)"
@@ -155,6 +160,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "ledger.collect(text,text,bigint[],bigint[],text[],bigint)",
         "ledger.lock_all(bigint[])",
         "ledger.charge(text,text,bigint[],bigint[],text[],bigint)",
+        "ledger.charge(text,text,bigint[],bigint[],text[],bigint[])",
         "oracle.newest_ticks(text[])",
         "platform.publish(text,jsonb)",
         "parimutuel.lock_for_bets(bigint[],boolean[],boolean)",

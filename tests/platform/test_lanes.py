@@ -65,6 +65,23 @@ async def test_what_comes_while_a_batch_is_under_way_is_the_next_batch(counter: 
     assert counter.batches == [[1], list(range(20, 100))]
 
 
+async def test_who_is_answered_and_asks_again_goes_with_those_who_waited(counter: Counter) -> None:
+    ours = lanes(counter)
+
+    async def ask_twice() -> None:
+        await ours.submit(0, 1)
+        await ours.submit(0, 3)
+
+    first = asyncio.create_task(ask_twice())
+    await counter.begun.acquire()
+    waiting = asyncio.create_task(ours.submit(0, 2))
+    await asyncio.sleep(0)
+    counter.door.set()
+    await asyncio.gather(first, waiting)
+
+    assert counter.batches == [[1], [2, 3]]
+
+
 async def test_a_batch_has_a_largest_size(counter: Counter) -> None:
     counter.door.set()
 

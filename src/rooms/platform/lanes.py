@@ -72,6 +72,8 @@ class Lanes(Generic[Request, Answer]):
             while queue:
                 async with self._turns:
                     await self._answer(self._next_batch(queue))
+                # Who has an answer may have the next request ready: it goes with the others.
+                await asyncio.sleep(0)
         finally:
             # Where the lane was ended, nobody is left waiting, and the next request opens it anew.
             del self._queues[lane]

@@ -100,7 +100,7 @@ def _betting(database: Database, near: Neighbours, limits: Limits, receipts: Rec
     seen, rooms, bets = Seen(), RoomStorage(), BetStorage()
     return Betting(
         database,
-        Lean(database, bets, near.oracle, limits, seen),
+        Lean(database, bets, near.oracle, limits, seen, receipts),
         Placing(rooms, bets, near.ledger, near.oracle, near.log, limits, seen),
         near.ledger,
         near.referral,

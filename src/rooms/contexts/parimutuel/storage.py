@@ -296,16 +296,16 @@ class BetStorage:
         return {(RoomId(room), PlayerId(player)): BetId(bet) for bet, room, player in rows}
 
     async def place(
-        self, tx: Tx, bets: Sequence[NewBet], pool: AccountId, guess: Guess
+        self, tx: Tx, bets: Sequence[NewBet], pools: Sequence[AccountId], guess: Guess
     ) -> Placed | None:
-        """Place bets of different accounts at once, their stakes into one account, and tell of it.
+        """Place bets of different accounts at once, each stake into its pool, and tell of it.
 
         None, and nothing done, where the guess was wrong or somebody has a lock. Raises Violation
         where a bet is in the books already or its player has too little.
         """
         row = await tx.row(
             "SELECT accepted_at, ids FROM parimutuel.place_bets($1::text::bigint[], "
-            "$2, $3, $4, $5, "
+            "$2, $3, $4, $5::text::bigint[], "
             "$6::text::bigint[], $7::text::bigint[], $8::text::bigint[], $9::text::text[], "
             "$10::text::bigint[], $11::text::boolean[], $12::text::bigint[], "
             "$13::text::bigint[], $14::text::bigint[], $15::text::text[])",
@@ -313,7 +313,7 @@ class BetStorage:
             guess.assets,
             guess.ticks,
             guess.until,
-            pool,
+            array(pools),
             *map(array, zip(*bets, strict=True)),
         )
         if row is None:

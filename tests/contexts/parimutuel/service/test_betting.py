@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rooms.contexts.parimutuel.api import BetReceipt, RoomStatus
+from rooms.contexts.parimutuel.settlement_storage import POOL_SHARDS
 from rooms.kernel.ids import RoomId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.clock import SystemClock
@@ -32,6 +33,15 @@ async def code_of(house: House, *bet: Any, **more: Any) -> str | None:
     return None
 
 
+async def pools_of(house: House) -> Counter[str]:
+    """What each shard of the pools has."""
+    async with house.database.snapshot() as tx:
+        rows = await tx.fetch(
+            "SELECT owner, balance FROM ledger.accounts WHERE kind = 'room_pools'"
+        )
+    return Counter(dict(map(tuple, rows)))
+
+
 async def an_open_room(house: House, **changes: Any) -> RoomId:
     """A room with one bet of 1 SOL on each side."""
     room = await house.open_room(await house.player(), **changes)
@@ -54,6 +64,32 @@ async def test_a_bet_moves_the_stake_into_the_rooms_pool_and_is_answered(house: 
     assert (view.players, view.pools) == (3, {Side.YES: 5 * ONE, Side.NO: ONE})
     (own,) = await house.rooms.bets(alice.id, None, 10)
     assert (own.id, own.status, own.payout, own.net) == (receipt.id, "ACCEPTED", None, None)
+    await house.books_are_right()
+
+
+async def test_stakes_that_are_taken_together_go_each_to_the_shard_of_its_player(
+    house: House,
+) -> None:
+    room = await an_open_room(house)
+    people = [await house.player(fund=20 * ONE) for _ in range(9)]
+    await house.bet(room, await house.player(), Side.YES)
+    before = await pools_of(house)
+
+    await asyncio.gather(
+        *(house.bet(room, who, Side.NO, (n + 1) * ONE) for n, who in enumerate(people))
+    )
+
+    async with house.database.snapshot() as tx:
+        staked = await tx.fetch(
+            "SELECT account_id, sum(stake)::bigint FROM parimutuel.bets "
+            "WHERE player_id = ANY ($1) GROUP BY account_id",
+            [who.id for who in people],
+        )
+    wanted = Counter(before)
+    for account, stake in staked:
+        wanted[str(account % POOL_SHARDS)] += stake
+    assert await pools_of(house) == wanted
+    assert len(wanted) == POOL_SHARDS
     await house.books_are_right()
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from rooms.contexts.ledger.api import ROOM_POOLS
 from rooms.contexts.parimutuel.api import RoomStatus
-from rooms.contexts.parimutuel.service.lean import Receipts
+from rooms.contexts.parimutuel.service.lean import Answers
 from rooms.contexts.parimutuel.service.placing import Asked
 from rooms.kernel.ids import BetId, RoomId
 from rooms.kernel.money import SOL
@@ -30,10 +30,10 @@ async def open_rooms(house: House, how_many: int) -> list[RoomId]:
     return rooms
 
 
-async def place(house: House, *batch: Asked) -> Receipts:
+async def place(house: House, *batch: Asked) -> Answers:
     async with house.database.transaction() as tx:
         pool = await house.ledger.open_account(tx, SOL, ROOM_POOLS, "0")
-    return await house.rooms.betting.lean.place(batch, pool)
+    return await house.rooms.betting.lean.place(batch, [pool] * len(batch))
 
 
 async def bettors(house: House, how_many: int, fund: int = 10 * ONE) -> list[Person]:

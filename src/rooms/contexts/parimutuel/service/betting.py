@@ -24,8 +24,8 @@ from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Deadlock
 from rooms.platform.lanes import Lanes
 
-# Two batches under way keep the database busy while this process works on a third; with more the
-# batches become smaller, and each costs as much as some thirty of its bets.
+# While the database works on one lane's batch this process works on the other's. More lanes make
+# smaller batches, and a batch costs as much as some fifty of its bets.
 AT_ONCE: Final = 2
 # How many bets that wait for somebody's lock may each keep a connection.
 PATIENT: Final = 3
@@ -36,8 +36,8 @@ TRIES: Final = 4
 class Betting:
     """Takes stakes. Bets that arrive while a batch is under way become the next batch.
 
-    The accounts of a lane have one shard of the pools for themselves, so that lanes do not wait
-    for each other. A bet goes the lean way first; one that has to be looked at goes a second way,
+    The accounts of a lane have shards of the pools for themselves, so that lanes do not wait for
+    each other. A bet goes the lean way first; one that has to be looked at goes a second way,
     and one whose room or account somebody else has locked, for a settlement perhaps, waits in a
     line of its own and not in the way of the others.
     """
@@ -62,7 +62,7 @@ class Betting:
         """Take a stake into a room's pool, once per key."""
         asked = Asked(command, await self.referral.member_of(command.player))
         shard = pool_shard(asked.member.account_id)
-        placed = await self._swift.submit(shard, asked)
+        placed = await self._swift.submit(shard % AT_ONCE, asked)
         if placed is not None:
             return placed
         try:
@@ -78,7 +78,7 @@ class Betting:
         return await self.receipts.find(answer)
 
     async def _place_lean(self, batch: Sequence[Asked]) -> Sequence[Answered[BetReceipt] | None]:
-        return self.receipts.sign(await self.lean.place(batch, await self._pool_of(batch)))
+        return await self.lean.place(batch, await self._pools_of(batch))
 
     async def _look_and_place(self, batch: Sequence[Asked]) -> Sequence[Answer]:
         return await self._place(batch, wait=False)
@@ -87,7 +87,7 @@ class Betting:
         return await self._place(batch, wait=True)
 
     async def _place(self, batch: Sequence[Asked], *, wait: bool) -> Sequence[Answer]:
-        pool = await self._pool_of(batch)
+        pool = (await self._pools_of(batch[:1]))[0]
         for _ in range(TRIES):
             try:
                 async with self.database.transaction() as tx:
@@ -98,11 +98,11 @@ class Betting:
                 continue
         raise AssertionError("the books change under every look")
 
-    async def _pool_of(self, batch: Sequence[Asked]) -> AccountId:
-        """Give the account of the pools that a lane's stakes go to, opened if it was not there."""
-        shard = pool_shard(batch[0].member.account_id)
-        if shard not in self._pools:
+    async def _pools_of(self, batch: Sequence[Asked]) -> list[AccountId]:
+        """Give the account of the pools that each stake goes to, opened if it was not there."""
+        shards = [pool_shard(asked.member.account_id) for asked in batch]
+        for shard in set(shards) - self._pools.keys():
             async with self.database.transaction() as tx:
                 pool = await self.ledger.open_account(tx, SOL, ROOM_POOLS, str(shard))
             self._pools[shard] = pool
-        return self._pools[shard]
+        return [self._pools[shard] for shard in shards]

@@ -10,6 +10,7 @@ from rooms.contexts.oracle.api import Oracle
 from rooms.contexts.parimutuel.api import BetReceipt
 from rooms.contexts.parimutuel.domain import Limits
 from rooms.contexts.parimutuel.service.placing import Asked
+from rooms.contexts.parimutuel.service.receipts import Receipts
 from rooms.contexts.parimutuel.service.seen import Seen
 from rooms.contexts.parimutuel.storage import BetStorage, Guess, NewBet
 from rooms.kernel.ids import AccountId
@@ -17,7 +18,7 @@ from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Deadlock, Violation
 from rooms.platform.metrics import BATCHES_EXACT, count_bets
 
-Receipts = list[Answered[BetReceipt] | None]
+Answers = list[Answered[BetReceipt] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,22 @@ class Lean:
     oracle: Oracle
     limits: Limits
     seen: Seen
+    receipts: Receipts
 
-    async def place(self, batch: Sequence[Asked], pool: AccountId) -> Receipts:
-        """Give the receipts of the bets that are placed now, each in its request's place."""
+    async def place(self, batch: Sequence[Asked], pools: Sequence[AccountId]) -> Answers:
+        """Give the receipts of the bets that are placed now, each in its request's place.
+
+        The stake of each goes to the account of ``pools`` in its place.
+        """
         refused = None
         while plain := self._plain(batch):
             guess = self._guess([batch[n] for n in plain])
             if guess == refused:
                 break
             try:
-                receipts = await self._place([batch[n] for n in plain], pool, guess)
+                receipts = await self._place(
+                    [batch[n] for n in plain], [pools[n] for n in plain], guess
+                )
             except (Violation, Deadlock):
                 # One is in the books already, or cannot be paid: nobody knows which.
                 break
@@ -66,7 +73,7 @@ class Lean:
         return plain
 
     async def _place(
-        self, batch: Sequence[Asked], pool: AccountId, guess: Guess
+        self, batch: Sequence[Asked], pools: Sequence[AccountId], guess: Guess
     ) -> list[Answered[BetReceipt]] | None:
         rooms = self.seen.rooms
         rows = [
@@ -83,24 +90,12 @@ class Lean:
             for command, member in batch
         ]
         async with self.database.statement() as tx:
-            placed = await self.bets.place(tx, rows, pool, guess)
+            placed = await self.bets.place(tx, rows, pools, guess)
             if placed is None:
                 return None
             staked = sum(row.stake for row in rows)
             tx.once_committed.append(lambda _: count_bets(len(rows), staked))
-        return [
-            Answered(
-                BetReceipt(
-                    id=bet,
-                    room_id=command.room,
-                    side=command.side,
-                    stake=command.stake,
-                    placed_at=placed.at,
-                ),
-                replayed=False,
-            )
-            for bet, (command, _) in zip(placed.ids, batch, strict=True)
-        ]
+        return self.receipts.of_batch(placed.ids, placed.at, [command for command, _ in batch])
 
     def _guess(self, batch: Sequence[Asked]) -> Guess:
         rooms = {asked.command.room for asked in batch}
@@ -118,8 +113,8 @@ class Lean:
             self.seen.note_prices(await self.oracle.newest(tx, guess.assets))
 
 
-def _spread(receipts: Sequence[Answered[BetReceipt]], places: Sequence[int], most: int) -> Receipts:
-    answers: Receipts = [None] * most
+def _spread(receipts: Sequence[Answered[BetReceipt]], places: Sequence[int], most: int) -> Answers:
+    answers: Answers = [None] * most
     for place, receipt in zip(places, receipts, strict=True):
         answers[place] = receipt
     return answers

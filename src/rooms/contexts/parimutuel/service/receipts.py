@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from rooms.contexts.fairness.api import Accepted, Log
-from rooms.contexts.parimutuel.api import BetReceipt
-from rooms.kernel.ids import BetId
-from rooms.kernel.time import to_millis
+from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet
+from rooms.kernel.ids import BetId, RoomId
+from rooms.kernel.time import Instant, to_millis
 from rooms.platform.commands import Answered
 from rooms.proof.pool import Side
 from rooms.proof.receipt import Receipt
@@ -45,20 +45,44 @@ class Receipts:
         signed = self._signed([placed[bet] for bet in sorted(placed)])
         return [_with_receipt(answer, signed) for answer in answers]
 
+    def of_batch(
+        self, ids: Sequence[BetId], at: Instant, commands: Sequence[PlaceBet]
+    ) -> list[Answered[BetReceipt]]:
+        """Answer bets that were accepted together, none of them before, in the order of ids."""
+        staked = [(command.room, command.side, command.stake) for command in commands]
+        return [
+            Answered(
+                BetReceipt(
+                    id=bet, room_id=room, side=side, stake=stake, placed_at=at, receipt=receipt
+                ),
+                replayed=False,
+            )
+            for bet, (room, side, stake), receipt in zip(
+                ids, staked, self._receipts(ids, at, staked), strict=True
+            )
+        ]
+
     def _signed(self, bets: Sequence[BetReceipt]) -> dict[BetId, BetReceipt]:
-        at = to_millis(bets[0].placed_at)
+        ids = [bet.id for bet in bets]
+        staked = [(bet.room_id, bet.side, bet.stake) for bet in bets]
+        receipts = self._receipts(ids, bets[0].placed_at, staked)
+        return {bet.id: _signed(bet, receipt) for bet, receipt in zip(bets, receipts, strict=True)}
+
+    def _receipts(
+        self, ids: Sequence[BetId], at: Instant, staked: Sequence[tuple[RoomId, Side, int]]
+    ) -> list[Receipt]:
+        accepted_at = to_millis(at)
         entries = [
             bet_entry(
-                ref(self.ref_key, "bet", bet.id),
-                at,
-                bet.stake,
-                yes=bet.side is Side.YES,
-                room=str(bet.room_id),
+                ref(self.ref_key, "bet", bet),
+                accepted_at,
+                stake,
+                yes=side is Side.YES,
+                room=str(room),
             )
-            for bet in bets
+            for bet, (room, side, stake) in zip(ids, staked, strict=True)
         ]
-        receipts = self.log.receipts(Accepted.BET, [bet.id for bet in bets], entries)
-        return {bet.id: _signed(bet, receipt) for bet, receipt in zip(bets, receipts, strict=True)}
+        return self.log.receipts(Accepted.BET, ids, entries)
 
     async def find(self, answer: Answered[BetReceipt]) -> Answered[BetReceipt]:
         """Give a bet of before the receipt that it got then: the same bytes, made again."""
