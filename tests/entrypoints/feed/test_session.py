@@ -1,8 +1,5 @@
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
-
-import pytest
 
 from rooms.entrypoints.gateway.feed.channels import Channel
 from rooms.entrypoints.gateway.feed.names import Topic
@@ -266,27 +263,6 @@ async def test_one_connection_watches_so_many_topics_and_no_more(fed: FeedHouse)
     (refused,) = await client.subscribes(f"room:{room.id}")
 
     assert refused["data"]["code"] == "E-TOPICS"
-
-
-async def test_who_asks_for_ever_more_topics_waits_and_is_answered_all_the_same(
-    fed: FeedHouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, waits = fed.client(), []
-
-    async def wait(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr("rooms.entrypoints.gateway.feed.session.asyncio.sleep", wait)
-    for _ in range(4):
-        await client.says(op="unsubscribe", topics=["x"] * 64)
-        client.session._refused = 0
-    assert waits == [], "256 topics at once are nobody's burden"
-
-    client.session._paid_until = asyncio.get_running_loop().time() + 60
-    (snapshot,) = await client.subscribes("rooms")
-
-    assert snapshot["type"] == "snapshot"
-    assert [0 < each < 61 for each in waits] == [True]
 
 
 async def test_who_answers_no_heartbeat_is_taken_for_gone(fed: FeedHouse) -> None:

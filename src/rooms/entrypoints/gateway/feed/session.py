@@ -12,6 +12,7 @@ from rooms.contexts.identity.api import Identity
 from rooms.entrypoints.gateway.feed.channels import Channel
 from rooms.entrypoints.gateway.feed.hub import Hub
 from rooms.entrypoints.gateway.feed.names import Topic, read_topic
+from rooms.entrypoints.gateway.feed.pacing import Pace
 from rooms.entrypoints.gateway.feed.requests import (
     MOST_TOPICS,
     Request,
@@ -30,9 +31,6 @@ log = structlog.get_logger()
 MOST_WAITING: Final = 32
 MOST_REFUSED: Final = 20
 MOST_UNANSWERED: Final = 3
-# Each topic that is asked for is a look at the database: so many at once, then so many a second.
-TOPICS_AT_ONCE: Final = 256
-TOPICS_A_SECOND: Final = 20
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +55,7 @@ class Session:
     _answering: "asyncio.Task[None] | None" = None
     _anew: "set[asyncio.Task[None]]" = field(default_factory=set)
     _refused: int = 0
-    _paid_until: float = 0.0
+    _pace: Pace = field(default_factory=Pace)
     _ended: bool = False
 
     def begin(self) -> None:
@@ -103,21 +101,14 @@ class Session:
         except Exception as error:  # noqa: BLE001 - it is answered
             self._say_why(error, None)
             return
-        await self._pace(1 if isinstance(asked, Resume) else len(asked.topics))
+        topics = 1 if isinstance(asked, Resume) else len(asked.topics)
+        await asyncio.sleep(self._pace.wait(topics, asyncio.get_running_loop().time()))
         if isinstance(asked, Resume):
             await self._answered(self._resume(asked.topic, asked.seq), asked.topic)
             return
         answer = self._subscribe if isinstance(asked, Subscribe) else self._unsubscribe
         for topic in asked.topics:
             await self._answered(answer(topic), topic)
-
-    async def _pace(self, topics: int) -> None:
-        """Let a client wait that asks for more topics than anybody watches."""
-        now = asyncio.get_running_loop().time()
-        since = max(self._paid_until, now - TOPICS_AT_ONCE / TOPICS_A_SECOND)
-        self._paid_until = since + topics / TOPICS_A_SECOND
-        if self._paid_until > now:
-            await asyncio.sleep(self._paid_until - now)
 
     async def _answered(self, answer: Coroutine[Any, Any, None], topic: str) -> None:
         """Answer, or say why not: what is wrong with one topic holds up no other."""
