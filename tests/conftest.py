@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from typing import Final
 
 import hypothesis
 import pytest
@@ -36,6 +37,15 @@ structlog.configure(
         structlog.processors.KeyValueRenderer(key_order=["event", "level"]),
     ]
 )
+
+
+# These wait for the clock of a house more than they compute: begun first, by one process, they wait
+# while the others keep both cores busy, and not at the end, when nobody has anything left to do.
+WAITING: Final = ("tests/stories/", "tests/faults/test_clock.py", "tests/faults/test_live.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
 
 
 @pytest.fixture(scope="session")
