@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rooms.entrypoints.gateway.feed.channels import Channel
+from rooms.entrypoints.gateway.feed.following import OVER
 from rooms.entrypoints.gateway.feed.names import Topic
 from rooms.platform import topics
 from rooms.platform.clock import SystemClock
@@ -145,6 +146,24 @@ async def test_another_price_is_told_to_who_watches_the_room(fed: FeedHouse) -> 
 
     told = client.frames[-1]
     assert (told["type"], told["data"]["prices"][0]["value"]) == ("price", "151.5")
+
+
+async def test_a_room_that_has_ended_is_not_asked_for_its_price_again(fed: FeedHouse) -> None:
+    ada, bob = await fed.house.player(), await fed.house.player()
+    rooms = [await fed.house.open_room(ada) for _ in range(2)]
+    for person, side in ((ada, Side.YES), (bob, Side.NO)):
+        await fed.house.bet(rooms[0].id, person, side, ONE)
+    client = fed.client()
+    await client.subscribes(*(f"room:{room.id}" for room in rooms))
+    await fed.deliver()
+    await fed.house.settle(rooms[0].id, Side.NO)
+    await fed.deliver()
+    assert client.told(f"room:{rooms[0].id}")[-1][0] == "room.settled"
+
+    async with fed.house.database.snapshot() as tx:
+        marks = await topics.told_to(tx, "room:")
+
+    assert [marks[f"room:{room.id}"] == OVER for room in rooms] == [True, False]
 
 
 async def test_who_was_away_too_long_is_told_of_the_gap_and_shown_everything(

@@ -31,6 +31,8 @@ log = structlog.get_logger()
 AT_LEAST: Final = 0.25
 AT_MOST: Final = 1.0
 ENDED: Final = (RoomStatus.SETTLED, RoomStatus.VOIDED)
+# The mark of a room that has ended: it has no price any more, and is not looked at again.
+OVER: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,13 @@ class Following:
         return await _changed(tx, found, marks)
 
     async def _of_prices(self, tx: Tx) -> Sequence[News]:
-        marks = await topics.told_to(tx, ROOM)
+        told = await topics.told_to(tx, ROOM)
+        marks = {topic: mark for topic, mark in told.items() if mark != OVER}
         rooms = [RoomId(int(topic.removeprefix(ROOM))) for topic in marks]
         views = await self.rooms.views(rooms) if rooms else []
+        over = {room_topic(view.id): OVER for view in views if view.status in ENDED}
+        if over:
+            await topics.mark(tx, over)
         found = [
             News(
                 room_topic(view.id),
