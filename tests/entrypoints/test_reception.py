@@ -60,7 +60,7 @@ class Hall:
 
     def take(self, room: str, authorization: bytes) -> None:
         headers = {b"authorization": authorization} if authorization else {}
-        self.reception.take(AskedBet(room, headers, "", b"", 0.0, lambda _: None))
+        self.reception.take(AskedBet(room, headers, "", b"", 0.0, lambda *_: None))
 
     async def all_served(self, many: int) -> None:
         self.keeper.open.set()

@@ -11,7 +11,6 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from rooms.contexts.identity.domain import token_digest
-from rooms.entrypoints.gateway.problems import Whole
 from rooms.entrypoints.gateway.swiftbets import LARGEST_BODY, AskedBet, usual
 from rooms.processes.wire import Bet, Wire
 from tests.entrypoints.conftest import Web
@@ -175,7 +174,7 @@ async def test_who_does_not_read_answers_gets_no_further_ones() -> None:
     wire = a_wire(written, [])
     bet = Bet("1", {}, keep_alive=True)
     wire.flow.pause_writing()
-    wire._answer_bet(bet, Whole(201, [], b"placed"))
+    wire._answer_bet(bet, 201, b"", b"placed")
     await asyncio.sleep(0)
     assert written == []
     wire.flow.resume_writing()
@@ -188,7 +187,7 @@ async def test_a_handshake_after_a_bet_does_not_place_it_again() -> None:
     wire = a_wire([], taken)
     wire.data_received(b"POST /v1/rooms/1/bets HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
     (bet,) = taken
-    bet.answer(Whole(201, [], b""))
+    bet.answer(201, b"", b"")
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket"
     wire.ws_protocol_class = Socket
     wire.data_received(b"GET /v1/live HTTP/1.1\r\nHost: house\r\n" + upgrade + b"\r\n\r\n")

@@ -4,8 +4,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from rooms.kernel.time import Instant, to_millis
-
 SECOND: Final = 1000
 MINUTE: Final = 60 * SECOND
 
@@ -23,10 +21,12 @@ class Limiter:
     period: int = SECOND
     _buckets: "OrderedDict[bytes, tuple[int, int]]" = field(default_factory=OrderedDict)
 
-    def wait(self, client: bytes, now: Instant) -> int:
-        """Admit a request and give 0, or give the whole seconds after which it is admitted."""
+    def wait(self, client: bytes, millis: int) -> int:
+        """Admit a request and give 0, or give the whole seconds after which it is admitted.
+
+        ``millis`` is the time, Unix milliseconds.
+        """
         # A request fills the bucket by as much as ``period`` and drains by ``rate`` a millisecond.
-        millis = to_millis(now)
         level, since = self._buckets.get(client, (0, millis))
         level = max(0, level - self.rate * max(0, millis - since)) + self.period
         excess = level - self.rate * self.period

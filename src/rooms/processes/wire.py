@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from rooms.entrypoints.gateway.front import WHOLE, Front, Headers
-from rooms.entrypoints.gateway.problems import Whole
+from rooms.entrypoints.gateway.problems import header_lines
 from rooms.entrypoints.gateway.swiftbets import AskedBet, usual
 
 LARGEST_HEAD: Final = 64 * 1024
@@ -38,6 +38,7 @@ class Wire(HttpToolsProtocol):
         # Since when a request is awaited or read; None while its answer is.
         self._reading_since: float | None = None
         self._in_head = True
+        self._head_lines: list[tuple[bytes, bytes]] = []
         # How much was read since the last byte of a body, or the last end of a head.
         self._beside_bodies = 0
         self._last_words: str | None = None
@@ -87,22 +88,31 @@ class Wire(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to read a request."""
-        super().on_message_begin()
+        self.url, self._head_lines = b"", []
         self._reading_since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what follows a body is none, whatever it says."""
         if self._in_head:
-            super().on_header(name, value)
+            self._head_lines.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Start the application, as soon as the earlier requests are answered."""
         self._in_head, self._beside_bodies = False, 0
         bet = self._begin_bet()
         if bet is None:
-            super().on_headers_complete()
+            self._tell_uvicorn()
         else:
             self.cycle = bet
+
+    def _tell_uvicorn(self) -> None:
+        """Let uvicorn hear of a request that it has to answer; of bets it hears nothing."""
+        url = self.url
+        super().on_message_begin()
+        self.url = url
+        for name, value in self._head_lines:
+            super().on_header(name, value)
+        super().on_headers_complete()
 
     def _begin_bet(self) -> "Bet | None":
         """Give the bet that begins here; None where it is something else, or not its turn."""
@@ -110,7 +120,7 @@ class Wire(HttpToolsProtocol):
         waits = self.cycle is not None and not self.cycle.response_complete
         if waits or parser.should_upgrade() or parser.get_http_version() != "1.1":
             return None
-        found = usual(parser.get_method(), self.url, self.headers)
+        found = usual(parser.get_method(), self.url, self._head_lines)
         return None if found is None else Bet(*found, keep_alive=parser.should_keep_alive())
 
     def on_body(self, body: bytes) -> None:
@@ -141,25 +151,25 @@ class Wire(HttpToolsProtocol):
                 )
             )
 
-    def _answer_bet(self, bet: "Bet", answer: Whole) -> None:
+    def _answer_bet(self, bet: "Bet", status: int, lines: bytes, body: bytes) -> None:
         if bet.disconnected:
             return
         if self.flow.write_paused:
             # Who does not read what was answered before is not read from either.
-            task = self.loop.create_task(self._answer_later(bet, answer))
+            task = self.loop.create_task(self._answer_later(bet, status, lines, body))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
             return
         bet.response_complete = True
-        headers = (*self.server_state.default_headers, *answer.headers)
-        self.transport.write(_head(answer.status, headers, bet.keep_alive) + answer.body)
+        usual = header_lines(self.server_state.default_headers)
+        self.transport.write(_head(status, usual + lines, bet.keep_alive) + body)
         if not bet.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
-    async def _answer_later(self, bet: "Bet", answer: Whole) -> None:
+    async def _answer_later(self, bet: "Bet", status: int, lines: bytes, body: bytes) -> None:
         await self.flow.drain()
-        self._answer_bet(bet, answer)
+        self._answer_bet(bet, status, lines, body)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -221,7 +231,8 @@ async def _answer_whole(
         await cycle.flow.drain()
     if cycle.disconnected:
         return
-    head = _head(status, (*cycle.default_headers, *headers), cycle.keep_alive)
+    lines = header_lines((*cycle.default_headers, *headers))
+    head = _head(status, lines, cycle.keep_alive)
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
@@ -231,14 +242,9 @@ async def _answer_whole(
     cycle.on_response()
 
 
-def _head(status: int, headers: Headers, keep_alive: bool) -> bytes:  # noqa: FBT001 - private
-    lines = [b"".join((name, b": ", value)) for name, value in headers]
-    if not keep_alive:
-        lines.append(b"connection: close")
-    head = b"\r\n".join((STATUS_LINE[status][:-2], *lines, b"\r\n"))
-    if head.count(b"\n") != len(lines) + 2:
-        raise RuntimeError("a header breaks its line")
-    return head
+def _head(status: int, lines: bytes, keep_alive: bool) -> bytes:  # noqa: FBT001 - private
+    close = b"" if keep_alive else b"connection: close\r\n"
+    return b"%b%b%b\r\n" % (STATUS_LINE[status], lines, close)
 
 
 def _leave(cycle: RequestResponseCycle) -> None:

@@ -108,6 +108,8 @@ class ReferralService:
 
     def _rewarded(self, found: Member) -> Member:
         """Leave out the uplines beyond the depth in force."""
+        if self.depth >= len(found.uplines):
+            return found
         kept = [upline if n < self.depth else None for n, upline in enumerate(found.uplines)]
         return Member(found.player_id, found.account_id, (kept[0], kept[1], kept[2]))
 

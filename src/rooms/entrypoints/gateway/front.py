@@ -13,7 +13,7 @@ from rooms.entrypoints.gateway.counted import count
 from rooms.entrypoints.gateway.problems import USUAL, ProblemAnswer, send_problem
 from rooms.entrypoints.gateway.reception import Reception
 from rooms.entrypoints.gateway.swiftbets import AskedBet
-from rooms.kernel.time import Clock
+from rooms.kernel.time import Clock, to_millis
 from rooms.platform.limiter import Limiter
 from rooms.platform.telemetry import Noted
 from rooms.platform.tracing import span
@@ -63,7 +63,10 @@ class Front:
 
     def take_bet(self, bet: AskedBet) -> None:
         """Take a bet that the web server has read as a whole; it is answered later."""
-        refused = self._refused(bet.address, bet.headers.items())
+        now = to_millis(self.clock.now())
+        refused = self._refused_by_address(bet.address, now)
+        if refused is None:
+            refused = self._refused_by_token(bet.headers.get(b"authorization"), now)
         if refused is None:
             self.bets.take(bet)
         else:
@@ -72,17 +75,24 @@ class Front:
     def _refused(
         self, address: str, all_headers: Iterable[tuple[bytes, bytes]]
     ) -> ProblemAnswer | None:
-        now = self.clock.now()
-        seconds = self.addresses.wait(address.encode(), now)
-        if seconds:
-            return _too_often(self.addresses, seconds)
+        now = to_millis(self.clock.now())
+        refused = self._refused_by_address(address, now)
+        if refused is not None:
+            return refused
         given = [header for header in all_headers if header[0] in ONCE]
         headers = dict(given)
         if len(headers) < len(given):
             return ProblemAnswer("E-INPUT", {"why": "a header stands there twice"})
-        token = headers.get(b"authorization")
-        if token is not None:
-            seconds = self.tokens.wait(hashlib.sha256(token).digest(), now)
+        return self._refused_by_token(headers.get(b"authorization"), now)
+
+    def _refused_by_address(self, address: str, now: int) -> ProblemAnswer | None:
+        seconds = self.addresses.wait(address.encode(), now)
+        return _too_often(self.addresses, seconds) if seconds else None
+
+    def _refused_by_token(self, token: bytes | None, now: int) -> ProblemAnswer | None:
+        if token is None:
+            return None
+        seconds = self.tokens.wait(hashlib.sha256(token).digest(), now)
         return _too_often(self.tokens, seconds) if seconds else None
 
 

@@ -1,7 +1,7 @@
 """Bad news over HTTP: every one is ``application/problem+json`` with a code of the catalogue."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +41,15 @@ class Whole(NamedTuple):
     status: int
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Write headers as HTTP does. RuntimeError where one would break its line."""
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    written = b"".join(lines)
+    if written.count(b"\n") != len(lines):
+        raise RuntimeError("a header breaks its line")
+    return written
 
 
 @dataclass(frozen=True, slots=True)

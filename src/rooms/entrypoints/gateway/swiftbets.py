@@ -8,7 +8,7 @@ describes it to the public. A test sends both the same requests.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -19,7 +19,14 @@ from rooms.entrypoints.gateway.counted import count
 from rooms.entrypoints.gateway.described import JSON
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.messages import NewBet
-from rooms.entrypoints.gateway.problems import USUAL, ProblemAnswer, Whole, failed, refused
+from rooms.entrypoints.gateway.problems import (
+    USUAL,
+    ProblemAnswer,
+    Whole,
+    failed,
+    header_lines,
+    refused,
+)
 from rooms.kernel.ids import PlayerId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.telemetry import Noted
@@ -29,6 +36,7 @@ PATH: Final = re.compile(rb"/v1/rooms/([0-9]{1,19})/bets")
 TEMPLATE: Final = "/v1/rooms/{room}/bets"
 LARGEST_BODY: Final = 64 * 1024
 MEDIA_TYPE: Final = (b"content-type", JSON.encode())
+USUAL_LINES: Final = header_lines(USUAL)
 REPLAY: Final = (b"idempotent-replay", b"true")
 # With one of these a request is unusual: what it says is between the web server and its peer.
 UNUSUAL: Final = frozenset(
@@ -40,16 +48,18 @@ UNUSUAL: Final = frozenset(
 Bettor = PlayerId | ProblemAnswer | Exception
 
 
-@dataclass(frozen=True, slots=True)
-class AskedBet:
-    """The request as it was read; no header stands there twice. ``answer`` sends its answer."""
+class AskedBet(NamedTuple):
+    """The request as it was read; no header stands there twice.
+
+    ``answer`` sends its answer: the status, the lines of its headers, the body.
+    """
 
     room: str
     headers: Mapping[bytes, bytes]
     address: str
     body: bytes
     begun: float
-    answer: Callable[[Whole], None]
+    answer: Callable[[int, bytes, bytes], None]
 
 
 def usual(
@@ -78,8 +88,9 @@ class SwiftBets:
         with Noted(bet.headers.items()) as note, span("request", request=note.id) as traced:
             answer = await self._answer(bet, bettor)
             count(traced, "POST", TEMPLATE, answer.status, bet.begun)
-        own = (*answer.headers, *USUAL, (b"x-request-id", note.id.encode()))
-        bet.answer(Whole(answer.status, own, answer.body))
+        own = header_lines(answer.headers)
+        lines = b"%b%bx-request-id: %b\r\n" % (own, USUAL_LINES, note.id.encode())
+        bet.answer(answer.status, lines, answer.body)
 
     async def _answer(self, bet: AskedBet, bettor: Bettor) -> Whole:
         if isinstance(bettor, ProblemAnswer):

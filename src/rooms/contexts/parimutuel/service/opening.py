@@ -25,7 +25,7 @@ from rooms.contexts.parimutuel.storage import NewRoom, RoomStorage, new_watch
 from rooms.contexts.referral.api import Referral
 from rooms.kernel.ids import PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import Clock, Instant
+from rooms.kernel.time import Clock, Instant, to_millis
 from rooms.platform.commands import Answered, once, peek_answer
 from rooms.platform.database import Database, Tx
 from rooms.platform.limiter import MINUTE, Limiter
@@ -150,7 +150,7 @@ class Curiosity:
         """Refuse E-ROOM-RATE where that is too many."""
         for _ in range(assets):
             for limiter, who in ((self.per_host, str(host).encode()), (self.of_all, b"")):
-                seconds = limiter.wait(who, now)
+                seconds = limiter.wait(who, to_millis(now))
                 if seconds:
                     raise Refusal("E-ROOM-RATE", rate=limiter.rate, seconds=seconds)
 
