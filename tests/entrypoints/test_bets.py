@@ -1,6 +1,8 @@
 import asyncio
 import json
+from pathlib import Path
 
+from rooms.cli.main import run
 from rooms.contexts.fairness.api import Accepted
 from rooms.kernel.ids import RoomId
 from rooms.kernel.time import parse_rfc3339
@@ -63,6 +65,31 @@ async def test_a_bets_receipt_is_signed_by_the_published_key_and_its_entry_is_in
         binding = await web.house.log.binding(Accepted.BET, int(bet["id"]), placed)
         assert binding is not None
         assert binding.entry == entry
+
+
+async def test_anyone_who_knows_a_bets_reference_sees_where_it_stands_in_the_log(
+    web: Web, tmp_path: Path
+) -> None:
+    token, room = await web.token(), (await web.room())["id"]
+    bets = [(await web.bet(room, each)).json() for each in (token, await web.token())]
+    mine, ref = bets[0]["id"], bets[0]["ref"]
+    waits = (await web.get(f"/v1/bets/{mine}/proof?ref={ref}")).json()
+    await web.house.append()
+
+    proof = (await web.get(f"/v1/bets/{mine}/proof?ref={ref}")).json()
+
+    assert waits == proof | {"binding": None}
+    assert proof["receipt"] == bets[0]["receipt"]
+    assert proof == (await web.get(f"/v1/bets/{mine}/proof", token)).json()
+    key = tmp_path / "key.json"
+    key.write_bytes((await web.get("/v1/log/key")).content)
+    for forged, code in (({}, 0), ({"stake": "1"}, 3), ({"side": "NO"}, 3), ({"binding": None}, 1)):
+        file = tmp_path / "bet.json"
+        file.write_text(json.dumps(proof | forged))
+        assert run(["verify", "bet", str(file), "--key", str(key)]) == code
+    for path in (f"{mine}/proof?ref={bets[1]['ref']}", f"{bets[1]['id']}/proof", "x/proof?ref=1"):
+        is_problem(await web.get(f"/v1/bets/{path}", token), 404, "E-BET-UNKNOWN")
+    is_problem(await web.get(f"/v1/bets/{mine}/proof"), 401, "E-AUTH")
 
 
 async def test_a_receipt_asked_for_again_later_is_the_same(web: Web) -> None:

@@ -16,7 +16,9 @@ CONTRACT = {
     ("post", "/v1/rooms/{room}/bets"),
     ("get", "/v1/rooms/{room}/settlement"),
     ("get", "/v1/rooms/{room}/settlement/file"),
+    ("get", "/v1/rooms/{room}/settlement/record"),
     ("get", "/v1/bets"),
+    ("get", "/v1/bets/{bet}/proof"),
     ("get", "/v1/wallet"),
     ("get", "/v1/wallet/entries"),
     ("get", "/v1/referrals"),
@@ -56,7 +58,7 @@ CONTRACT = {
 
 OWN = (
     *("/v1/bets", "/v1/wallet", "/v1/wallet/entries", "/v1/referrals"),
-    "/v1/wallet/solvency",
+    *("/v1/bets/{bet}/proof", "/v1/wallet/solvency"),
     *("/v1/keno/tickets", "/v1/keno/tickets/{ticket}"),
     "/v1/keno/tickets/{ticket}/proof",
 )

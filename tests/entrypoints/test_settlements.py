@@ -48,6 +48,25 @@ async def test_the_file_is_the_head_and_a_line_per_bet(web: Web, tmp_path: Path)
 
 async def test_a_room_that_is_not_settled_has_no_settlement_yet(web: Web) -> None:
     room = (await web.room())["id"]
-    for path in ("settlement", "settlement/file"):
+    for path in ("settlement", "settlement/file", "settlement/record"):
         problem = is_problem(await web.get(f"/v1/rooms/{room}/{path}"), 409, "E-ROOM-UNSETTLED")
         assert "QUEUING" in problem["detail"]
+
+
+async def test_the_file_is_checked_against_the_logs_record_of_the_room(
+    web: Web, tmp_path: Path
+) -> None:
+    room, other = await settled(web), await settled(web)
+    is_problem(await web.get(f"/v1/rooms/{room}/settlement/record"), 409, "E-PROOF-WAITS")
+    await web.house.append()
+    file, key = tmp_path / "room.ndjson", tmp_path / "key.json"
+    file.write_bytes((await web.get(f"/v1/rooms/{room}/settlement/file")).content)
+    key.write_bytes((await web.get("/v1/log/key")).content)
+    records = {each: tmp_path / f"{each}.json" for each in (room, other)}
+    for each, path in records.items():
+        path.write_bytes((await web.get(f"/v1/rooms/{each}/settlement/record")).content)
+
+    asked = ["verify", "room", str(file), "--key", str(key), "--record"]
+
+    assert run([*asked, str(records[room])]) == 0
+    assert run([*asked, str(records[other])]) == 3

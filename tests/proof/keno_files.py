@@ -9,6 +9,7 @@ from typing import Any
 
 from rooms.kernel.time import Instant, from_millis
 from rooms.proof.beacon import NO_ENTROPY, SANDBOX, DrandChain
+from rooms.proof.binding import Bound
 from rooms.proof.chain import ChainTerms, SeedChain, last_seed, terms_json
 from rooms.proof.checkpoint import (
     LOG_KEY,
@@ -34,7 +35,7 @@ from rooms.proof.merkle import Tree
 from rooms.proof.paytable import Paytable, parse_toml, spots_json
 from rooms.proof.receipt import sign_batch
 from rooms.proof.records import accepted_entry, entry_of, ticket_entry
-from rooms.proof.roundfile import BoundTicket, RoundProof, TicketProof
+from rooms.proof.roundfile import RoundProof, TicketProof
 from rooms.proof.signature import Signer
 from rooms.sandbox.drand import signed
 
@@ -206,7 +207,7 @@ class Game:
             accepted_at=self.accepted_at(number),
             prize=self.prize(number, place),
             refund=None,
-            binding=BoundTicket(
+            binding=Bound(
                 index=place,
                 size=4,
                 path=tuple(tree.path(place)),

@@ -201,7 +201,7 @@ def lines_of(
     edge = cutoff(t_hit, t_clear, room.terms.past_post) if t_hit and t_clear else None
     counted = [edge is None or after(bet.seconds) < edge for bet in bets]
     stakes = [
-        Stake(f"{number:04d}", bet.side, bet.stake)
+        Stake(f"{number:032x}", bet.side, bet.stake)
         for number, (bet, counts) in enumerate(zip(bets, counted, strict=True))
         if counts
     ]
@@ -232,12 +232,12 @@ def lines_of(
     rows = [
         bet_json(
             BetLine(
-                ref=f"{number:04d}",
+                ref=f"{number:032x}",
                 side=bet.side,
                 stake=bet.stake,
                 accepted_at=after(bet.seconds),
                 counted=counts,
-                payout=settled.payouts.get(f"{number:04d}", bet.stake),
+                payout=settled.payouts.get(f"{number:032x}", bet.stake),
             )
         )
         for number, (bet, counts) in enumerate(zip(bets, counted, strict=True))

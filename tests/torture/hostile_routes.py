@@ -133,6 +133,7 @@ def _values(random: Random, standing: Standing) -> dict[str, str]:
         "day": standing.game["at"].partition("T")[0],
         "digest": standing.game["terms"]["paytable_hash"],
         "ticket": ticket,
+        "bet": "1",
         "ref": ref,
         "level": random.choice(("0", "entries")),
         "name": "000" if whole else f"000.p/{standing.size}",

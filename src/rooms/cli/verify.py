@@ -8,8 +8,14 @@ from typing import Annotated, BinaryIO, Final
 
 import typer
 
-from rooms.cli.verdict import Data, Json, Key, give, refuse
-from rooms.cli.verify_keno import verify_a_day, verify_a_round, verify_a_ticket
+from rooms.cli.verdict import Data, Json, Key, give, read_keys, refuse
+from rooms.cli.verify_keno import (
+    read_proof,
+    verify_a_bet,
+    verify_a_day,
+    verify_a_round,
+    verify_a_ticket,
+)
 from rooms.cli.verify_log import verify_the_log
 from rooms.cli.verify_solvency import verify_a_balance
 from rooms.proof.chain import GAME, SEED_BYTES
@@ -17,6 +23,7 @@ from rooms.proof.draw import commit
 from rooms.proof.draw import draw as draw_numbers
 from rooms.proof.evidence import verify_room
 from rooms.proof.fields import Fields, Malformed, amount, octets, read_object, tables, text, whole
+from rooms.proof.leaves import Signers, parse_leaf
 from rooms.proof.pool import Settlement, Side, Stake, Terms, settle
 from rooms.proof.verifypage import verify_page
 
@@ -26,10 +33,19 @@ LINES_PER_PROGRESS: Final = 100_000
 app = typer.Typer(help="Check what the house published, without the house.", no_args_is_help=True)
 app.command("round")(verify_a_round)
 app.command("ticket")(verify_a_ticket)
+app.command("bet")(verify_a_bet)
 app.command("day")(verify_a_day)
 app.command("log")(verify_the_log)
 app.command("solvency")(verify_a_balance)
 
+Record = Annotated[
+    str | None,
+    typer.Option(
+        "--record",
+        metavar="URL|FILE",
+        help="The room's record in the log: what /v1/rooms/{id}/settlement/record answers.",
+    ),
+]
 File = Annotated[str, typer.Argument(metavar="FILE", help="A room's file; - is standard input.")]
 
 
@@ -68,17 +84,27 @@ def draw(*, as_json: Json = False, data: Data = ".rooms") -> None:
 
 
 @app.command()
-def room(file: File, *, as_json: Json = False, key: Key = None, data: Data = ".rooms") -> None:
+def room(
+    file: File,
+    *,
+    record: Record = None,
+    as_json: Json = False,
+    key: Key = None,
+    data: Data = ".rooms",
+) -> None:
     """Check a settled room: weights, outliers, median, trigger, scratches, fees, payouts."""
     del data
+    leaf = None if record is None else read_proof(record, parse_leaf)
+    signers = Signers(read_keys(key))
     try:
         with _opened(file) as lines:
-            report = verify_room(_counted(lines))
+            report = verify_room(_counted(lines), leaf, signers)
     except OSError as error:
         refuse(f"{file} cannot be read: {error.strerror}.", "name a file that can, or - .")
     except Malformed as problem:
         refuse(f"{file} is no room file: {problem}.", "fetch the room's settlement file again.")
-    give(report, [_signer(key), *report.unchecked], as_json=as_json)
+    signer = [_signer(key)] if leaf is None else []
+    give(report, [*signer, *report.unchecked], as_json=as_json)
 
 
 def _settled(fields: Fields) -> Settlement:
@@ -153,4 +179,4 @@ def _counted(lines: Iterable[bytes]) -> Iterator[bytes]:
 def _signer(key: str | None) -> str:
     if key is None:
         return "the signer: no --key was given"
-    return "the signer: a room's file carries no signature"
+    return "the signer: a room's file carries no signature, its --record does"

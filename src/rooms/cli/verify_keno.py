@@ -1,4 +1,4 @@
-"""``rooms verify round``, ``ticket`` and ``day``: check draws and prizes without the house."""
+"""``rooms verify round``, ``ticket``, ``bet`` and ``day``: check them without the house."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import typer
 
 from rooms.cli.verdict import Data, Json, Key, give, read_keys, refuse
+from rooms.proof.betproof import parse_bet_proof, verify_bet
 from rooms.proof.daycheck import Progress, nothing, verify_day
 from rooms.proof.fields import Fields, Malformed, read_object
 from rooms.proof.leaves import Signers
@@ -50,6 +51,16 @@ def verify_a_ticket(
     del data
     proof = read_proof(file, parse_ticket)
     report = verify_ticket(proof, Signers(read_keys(key)))
+    give(report, report.unchecked, as_json=as_json)
+
+
+def verify_a_bet(
+    file: Where, *, as_json: Json = False, key: Key = None, data: Data = ".rooms"
+) -> None:
+    """Check that a bet is in the log: its place under a record, its receipt."""
+    del data
+    proof = read_proof(file, parse_bet_proof)
+    report = verify_bet(proof, Signers(read_keys(key)))
     give(report, report.unchecked, as_json=as_json)
 
 

@@ -24,11 +24,10 @@ from rooms.proof.dayfile import (
 )
 from rooms.proof.draw import catches, commit, draw, mask
 from rooms.proof.fields import Malformed, read_object
-from rooms.proof.findings import Findings, Report
+from rooms.proof.findings import Findings, Report, Unreadable
 from rooms.proof.leaves import LeafProof, Signers
 from rooms.proof.paytable import Paytable
 from rooms.proof.roundcheck import (
-    Unreadable,
     beacon_due,
     entropy_of,
     read_chain,

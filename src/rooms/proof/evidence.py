@@ -4,12 +4,13 @@ Read ``verify_room`` first; the rules are those of docs/spec/pool.md. A checker 
 figure that it can derive, and says what it could not check.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from rooms.proof.fields import Malformed, read_object, text
 from rooms.proof.findings import Findings, Report
+from rooms.proof.leaves import LeafProof, Signers
 from rooms.proof.pool import Fees, Side, fees, identity, payout, terms_problem
 from rooms.proof.rederive import (
     check_observations,
@@ -22,6 +23,7 @@ from rooms.proof.rederive import (
     room_problem,
 )
 from rooms.proof.roomfile import BetLine, FileHash, Head, parse_bet, parse_head
+from rooms.proof.settledrecord import Payouts, check_record, record_of
 
 RULES: Final = {
     "file hash": "the file is the one that its hash names",
@@ -36,7 +38,10 @@ RULES: Final = {
     "fees": "takeout, host fee, protocol fee and breakage follow from the totals",
     "conservation": "every lamport staked was paid out, refunded, taken or is breakage",
 }
+RECORD: Final = "log record"
+RECORD_IN_WORDS: Final = "the public log's record of the room says the same, payouts included"
 NOT_ANCHORED: Final = "that nobody was shown another file: not anchored in the transparency log"
+HEAD_NOT_ANCHORED: Final = "anchor: heads are not written to a public chain yet"
 NOT_BOUND: Final = "which bets a head of the log covered in time: the file only says so"
 NOT_COMPLETE: Final = "that no quote and no observation was left out of the file"
 NOT_DERIVABLE: Final = {
@@ -72,10 +77,16 @@ class Sums:
         return 0 if side is None else self.yes if side is Side.YES else self.no
 
 
-def verify_room(lines: Iterable[str | bytes]) -> Report:
-    """Check a room file, reading it once from first line to last. Malformed if it is none."""
+def verify_room(
+    lines: Iterable[str | bytes], record: LeafProof | None = None, signers: Signers | None = None
+) -> Report:
+    """Check a room file, reading it once from first line to last. Malformed if it is none.
+
+    ``record`` is the room's record in the public log; without it that step is left out.
+    """
     numbered = enumerate(lines, start=1)
-    findings, sums = Findings(RULES), Sums()
+    rules = RULES if record is None else {**RULES, RECORD: RECORD_IN_WORDS}
+    findings, sums, payouts = Findings(rules), Sums(), Payouts()
     try:
         value = read_object(next(numbered, (1, ""))[1])
         claimed, head, running = text(value, "file_hash"), parse_head(value), FileHash(value)
@@ -89,13 +100,27 @@ def verify_room(lines: Iterable[str | bytes]) -> Report:
             bet = parse_bet(value)
             sums.before_hit += hit is None or bet.accepted_at < hit
             _check_bet(findings, head, taken, sums, bet)
+            if record is not None:
+                payouts.add(bet)
         except Malformed as problem:
             raise Malformed(f"line {number}, a bet: {problem}") from problem
     findings.expect("file hash", "it", says=claimed, gives=running.hex())
     _check_decision(findings, head, sums)
     _check_sums(findings, head, taken, sums)
+    signers = signers or Signers(None)
+    if record is not None:
+        handles = {Side.YES: sums.yes, Side.NO: sums.no}
+        check_record(findings, RECORD, record, record_of(head, handles, payouts), signers)
+    unsigned = () if record is None else signers.unchecked
+    return findings.report((*_unchecked(head, record), *unsigned))
+
+
+def _unchecked(head: Head, record: LeafProof | None) -> Iterator[str]:
     doubt = NOT_DERIVABLE.get(head.reason or "")
-    return findings.report((*((doubt,) if doubt else ()), NOT_BOUND, NOT_COMPLETE, NOT_ANCHORED))
+    if doubt:
+        yield doubt
+    yield from (NOT_BOUND, NOT_COMPLETE)
+    yield NOT_ANCHORED if record is None else HEAD_NOT_ANCHORED
 
 
 def _fees(head: Head) -> Fees | None:

@@ -1,15 +1,21 @@
 """What a verifier reports: each rule, whether the file keeps it, and where it does not."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from rooms.kernel.time import rfc3339
+from rooms.proof.fields import Malformed
 
 SHOWN: Final = 3
 Verdict = Literal["verified", "mismatch", "not_revealed", "cannot_check"]
+
+
+class Unreadable(Exception):  # noqa: N818 - it is said of a record
+    """A record on which all further steps stand cannot be read; it has been noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,16 @@ class Findings:
         wrong = self._wrong[rule]
         more = wrong.count - len(wrong.first)
         return "; ".join(wrong.first) + (f"; and {more} more" if more else "")
+
+
+@contextmanager
+def readable(findings: Findings, rule: str) -> Iterator[None]:
+    """Note what cannot be read, and end what stands on it."""
+    try:
+        yield
+    except Malformed as problem:
+        findings.note(rule, str(problem))
+        raise Unreadable from problem
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ seed and the beacon.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +14,7 @@ from rooms.proof.bls import is_signed
 from rooms.proof.chain import ChainTerms, parse_terms, terms_json, walk
 from rooms.proof.draw import commit, draw
 from rooms.proof.fields import Malformed, octets, table, text, whole
-from rooms.proof.findings import Findings, Report, Verdict
+from rooms.proof.findings import Findings, Report, Unreadable, Verdict, readable
 from rooms.proof.leaves import LeafProof, Record, Signers, check_leaf, read_record
 from rooms.proof.paytable import Paytable, parse_spots, spots_json
 from rooms.proof.roundfile import RoundProof
@@ -63,10 +62,6 @@ VOID_NAMES: Final = {
     "refunded",
 }
 SKIPPED_NAMES: Final = {"game", "from", "to", "reason"}
-
-
-class Unreadable(Exception):  # noqa: N818 - it is said of a record
-    """A record on which all further steps stand cannot be read; it has been noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +138,6 @@ def check_round(findings: Findings, proof: RoundProof, signers: Signers) -> Chec
     _check_void(findings, proof, terms, signers)
     _check_skipped(findings, proof, signers)
     return Checked(terms, paytable)
-
-
-@contextmanager
-def readable(findings: Findings, rule: str) -> Iterator[None]:
-    """Note what cannot be read, and end what stands on it."""
-    try:
-        yield
-    except Malformed as problem:
-        findings.note(rule, str(problem))
-        raise Unreadable from problem
 
 
 def read_chain(findings: Findings, rule: str, leaf: LeafProof, signers: Signers) -> ChainTerms:

@@ -16,6 +16,7 @@ from rooms.proof.beacon import (
     parse_beacon,
     parse_info,
 )
+from rooms.proof.binding import Bound, bound_json, parse_bound, parse_exact_receipt
 from rooms.proof.chain import SEED_BYTES
 from rooms.proof.fields import (
     Fields,
@@ -28,8 +29,8 @@ from rooms.proof.fields import (
     text,
     whole,
 )
-from rooms.proof.leaves import LeafProof, leaf_json, parse_leaf, parse_path, require_names
-from rooms.proof.receipt import Receipt, parse_receipt, receipt_json
+from rooms.proof.leaves import LeafProof, leaf_json, parse_leaf, require_names
+from rooms.proof.receipt import Receipt, receipt_json
 from rooms.proof.records import REF_SIZE
 
 MOST_NUMBERS: Final = 1_000
@@ -59,16 +60,6 @@ class RoundProof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoundTicket:
-    """Where a ticket's entry stands under an ``accepted`` record, and that record in the log."""
-
-    index: int
-    size: int
-    path: tuple[bytes, ...]
-    accepted: LeafProof
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketProof:
     """All that shows what became of a ticket; amounts in the asset's smallest unit.
 
@@ -82,7 +73,7 @@ class TicketProof:
     accepted_at: Instant
     prize: int | None
     refund: str | None
-    binding: BoundTicket | None
+    binding: Bound | None
     receipt: Receipt | None
     round: RoundProof
 
@@ -124,7 +115,6 @@ def parse_round(value: Fields) -> RoundProof:
 
 def ticket_json(proof: TicketProof) -> dict[str, Any]:
     """Write a ticket's proof, its round's included."""
-    bound = proof.binding
     return {
         "ref": proof.ref.hex(),
         "picks": list(proof.picks),
@@ -132,13 +122,7 @@ def ticket_json(proof: TicketProof) -> dict[str, Any]:
         "accepted_at": rfc3339(proof.accepted_at),
         "prize": None if proof.prize is None else str(proof.prize),
         "refund": proof.refund,
-        "binding": bound
-        and {
-            "index": bound.index,
-            "size": bound.size,
-            "path": [each.hex() for each in bound.path],
-            "accepted": leaf_json(bound.accepted),
-        },
+        "binding": proof.binding and bound_json(proof.binding),
         "receipt": proof.receipt and receipt_json(proof.receipt),
         "round": round_json(proof.round),
     }
@@ -154,27 +138,10 @@ def parse_ticket(value: Fields) -> TicketProof:
         accepted_at=exact_instant(value, "accepted_at"),
         prize=optional(exact_amount, value, "prize"),
         refund=optional(text, value, "refund"),
-        binding=optional(inside(_parse_binding), value, "binding"),
-        receipt=optional(inside(_parse_receipt), value, "receipt"),
+        binding=optional(inside(parse_bound), value, "binding"),
+        receipt=optional(inside(parse_exact_receipt), value, "receipt"),
         round=parse_round(table(value, "round")),
     )
-
-
-def _parse_binding(value: Fields) -> BoundTicket:
-    require_names(value, {"index", "size", "path", "accepted"})
-    return BoundTicket(
-        index=whole(value, "index"),
-        size=whole(value, "size"),
-        path=parse_path(value),
-        accepted=parse_leaf(table(value, "accepted")),
-    )
-
-
-def _parse_receipt(value: Fields) -> Receipt:
-    receipt = parse_receipt(value)
-    if receipt_json(receipt) != value:
-        raise Malformed("the receipt is not written as receipts are")
-    return receipt
 
 
 def seed(value: Fields, name: str) -> bytes:

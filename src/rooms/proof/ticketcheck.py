@@ -4,25 +4,21 @@ from collections.abc import Iterator
 from typing import Final
 
 from rooms.kernel.time import rfc3339, to_millis
+from rooms.proof.binding import check_bound, check_receipt
 from rooms.proof.draw import catches, mask
-from rooms.proof.fields import octets, whole
 from rooms.proof.findings import Findings, Report, Verdict
-from rooms.proof.leaves import Record, Signers, check_leaf, read_record
-from rooms.proof.merkle import HASH_SIZE, leaf_hash, root_by_inclusion
-from rooms.proof.receipt import is_receipt_of
+from rooms.proof.leaves import Signers
 from rooms.proof.records import ticket_entry
 from rooms.proof.roundcheck import (
     WORDS,
     Checked,
-    Unreadable,
     check_round,
     known_from,
     missing_of,
-    readable,
     rules_of,
     verdict_of,
 )
-from rooms.proof.roundfile import BoundTicket, TicketProof
+from rooms.proof.roundfile import TicketProof
 
 PRIZE: Final = "(e) prize"
 BINDING: Final = "(f) binding"
@@ -53,7 +49,8 @@ def verify_ticket(proof: TicketProof, signers: Signers) -> Report:
     entry = _entry(proof)
     _check_binding(findings, proof, entry, checked, signers)
     _check_prize(findings, proof, checked)
-    _check_receipt(findings, proof, entry, signers)
+    if proof.receipt is not None:
+        check_receipt(findings, RECEIPT, "ticket", proof.receipt, entry, signers)
     missing = (*missing_of(proof.round, checked.terms), *_missing(proof))
     unchecked = (*missing, *signers.unchecked, *_unchecked(proof, checked, signers))
     return findings.report(unchecked, _verdict(proof, missing))
@@ -100,31 +97,15 @@ def _check_binding(
         findings.note(BINDING, "no ticket has these picks or this stake")
     if bound is None or entry is None:
         return
-    try:
-        record = _read_accepted(findings, bound, signers)
-    except Unreadable:
+    record = check_bound(findings, BINDING, "ticket", entry, bound, proof.accepted_at, signers)
+    if record is None:
         return
-    root = root_by_inclusion(leaf_hash(entry), bound.index, bound.size, bound.path)
-    findings.expect(BINDING, "its batch", says=bound.size, gives=record.fields["count"])
-    if root is None or root.hex() != record.fields["root"]:
-        findings.note(BINDING, "the ticket's entry is not under the record's root")
-    if record.at < proof.accepted_at:
-        findings.note(BINDING, "the record is older than the ticket")
     known = known_from(checked.terms, proof.round.drand, proof.round.number)
     late = known is not None and to_millis(record.at) >= known
     if late and proof.refund is None:
         findings.note(BINDING, f"its head was signed at {rfc3339(record.at)}, too late")
     if not late and proof.refund == LATE_BINDING and known is not None:
         findings.note(BINDING, f"its head was signed at {rfc3339(record.at)}, in time")
-
-
-def _read_accepted(findings: Findings, bound: BoundTicket, signers: Signers) -> Record:
-    with readable(findings, BINDING):
-        record = read_record(bound.accepted.entry, "accepted", {"count", "root"})
-        whole(record.fields, "count")
-        octets(record.fields, "root", HASH_SIZE)
-        check_leaf(findings, BINDING, "the record", bound.accepted, signers)
-    return record
 
 
 def _check_prize(findings: Findings, proof: TicketProof, checked: Checked) -> None:
@@ -153,17 +134,6 @@ def _check_refund(findings: Findings, proof: TicketProof) -> None:
     if is_void != (proof.refund == VOIDED) and proof.refund != CANCELLED:
         findings.note(PRIZE, f"{proof.refund} does not fit what became of the round")
     findings.expect(PRIZE, "what went back", says=proof.prize, gives=proof.stake)
-
-
-def _check_receipt(
-    findings: Findings, proof: TicketProof, entry: bytes | None, signers: Signers
-) -> None:
-    if proof.receipt is None:
-        return
-    if proof.receipt.entry != entry:
-        findings.note(RECEIPT, "it is for another ticket")
-    if signers.keys and not is_receipt_of(proof.receipt, signers.keys.receipts):
-        findings.note(RECEIPT, "it is not signed by the receipts' key")
 
 
 def _unchecked(proof: TicketProof, checked: Checked, signers: Signers) -> Iterator[str]:

@@ -90,8 +90,11 @@ class TestLog:
     async def record(self, *numbers: int) -> None:
         async with self.database.transaction() as tx:
             for number in numbers:
-                fields = {"game": "keno-main", "from": number, "to": number, "reason": "downtime"}
-                await self.face.record(tx, RecordKind.KENO_SKIPPED, AT, fields)
+                await self.record_in(tx, number)
+
+    async def record_in(self, tx: Tx, number: int) -> None:
+        fields = {"game": "keno-main", "from": number, "to": number, "reason": "downtime"}
+        await self.face.record(tx, RecordKind.KENO_SKIPPED, AT, fields)
 
     async def accept(self, *ids: int, kind: Accepted = Accepted.BET, at: datetime = AT) -> None:
         async with self.database.transaction() as tx:

@@ -8,6 +8,7 @@ from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
 from rooms.proof.tiles import WIDTH, split_hashes
 
+OF_ROOMS: Final = frozenset({RecordKind.ROOM_OPENED, RecordKind.ROOM_SETTLED})
 HEAD: Final = """
     SELECT head.size, head.root, head.at, head.checkpoint,
            (SELECT coalesce(array_agg(line ORDER BY signed.at, witness), '{}')
@@ -87,7 +88,12 @@ class LogQueries:
     async def records(
         self, tx: Tx, kind: RecordKind, fields: Mapping[str, Any]
     ) -> list[tuple[int, Mapping[str, Any]]]:
-        """Give the records of a kind that contain these fields and are in the log, oldest first."""
+        """Give the records of a kind that contain these fields and are in the log, oldest first.
+
+        Of games, by any of their fields; of rooms, by the room.
+        """
+        if kind in OF_ROOMS:
+            return await self._of_room(tx, kind, fields["room"])
         rows = await tx.fetch(
             """
             SELECT leaf, fields FROM fairness.pending
@@ -96,6 +102,20 @@ class LogQueries:
             """,
             kind,
             fields,
+        )
+        return [(row["leaf"], row["fields"]) for row in rows]
+
+    async def _of_room(
+        self, tx: Tx, kind: RecordKind, room: str
+    ) -> list[tuple[int, Mapping[str, Any]]]:
+        rows = await tx.fetch(
+            """
+            SELECT leaf, fields FROM fairness.pending
+            JOIN fairness.sequenced ON pending_id = pending.id
+            WHERE kind = $1 AND kind LIKE 'room.%' AND fields ->> 'room' = $2 ORDER BY leaf
+            """,
+            kind,
+            room,
         )
         return [(row["leaf"], row["fields"]) for row in rows]
 

@@ -249,6 +249,20 @@ class Rooms(Protocol):
         """Stream the file of ``rooms verify room``, a line at a time. Refuses as above."""
         ...
 
+    async def settlement_record(self, room: RoomId) -> dict[str, Any]:
+        """Prove the log's ``room.settled`` of a room: the --record of ``rooms verify room``.
+
+        Refuses E-ROOM-UNKNOWN, E-ROOM-UNSETTLED, and E-PROOF-WAITS while it is not in the log.
+        """
+        ...
+
+    async def bet_proof(self, bet: BetId, owner: PlayerId | None) -> dict[str, Any]:
+        """Give the file of ``rooms verify bet``, to its owner alone unless that is left out.
+
+        Refuses E-BET-UNKNOWN.
+        """
+        ...
+
     def bet_ref(self, bet: BetId) -> str:
         """Give the opaque public reference of a bet."""
         ...

@@ -14,6 +14,7 @@ from rooms.contexts.parimutuel.service.betting import Betting
 from rooms.contexts.parimutuel.service.lean import Lean
 from rooms.contexts.parimutuel.service.opening import Opening, curiosity
 from rooms.contexts.parimutuel.service.placing import Placing
+from rooms.contexts.parimutuel.service.proving import Proving
 from rooms.contexts.parimutuel.service.published import SettledRooms
 from rooms.contexts.parimutuel.service.receipts import Receipts
 from rooms.contexts.parimutuel.service.rooms import RoomsService
@@ -85,6 +86,7 @@ def parimutuel_module(
         voiding=voiding,
         queries=queries,
         files=SettlementQueries(),
+        proving=Proving(database, SettlementQueries(), near.log, ref_key),
         ref_key=ref_key,
     )
     return Module(

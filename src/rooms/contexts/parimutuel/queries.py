@@ -213,6 +213,18 @@ class SettlementQueries:
             raise Refusal("E-ROOM-UNSETTLED", room=room, status=row["status"])
         return row
 
+    async def bet(self, tx: Tx, bet: BetId, owner: PlayerId | None) -> Row:
+        """Give a bet, its owner's alone unless that is left out. Refuses E-BET-UNKNOWN."""
+        row = await tx.row(
+            "SELECT room_id, side, stake, accepted_at FROM parimutuel.bets "
+            "WHERE id = $1 AND ($2::bigint IS NULL OR player_id = $2)",
+            bet,
+            owner,
+        )
+        if row is None:
+            raise Refusal("E-BET-UNKNOWN", bet=bet)
+        return row
+
     def bets(self, tx: Tx, room: RoomId) -> AsyncIterator[Row]:
         """Stream a settled room's bets with what each was paid."""
         return tx.cursor(

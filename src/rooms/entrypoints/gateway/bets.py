@@ -1,13 +1,18 @@
 """Bets: place one, see one's own."""
 
+import hmac
+from typing import Any
+
 from litestar import Response, get, post
 from litestar.params import FromPath
+from msgspec import Struct
 
 from rooms.contexts.parimutuel.api import PlaceBet
 from rooms.entrypoints.gateway import examples, messages
 from rooms.entrypoints.gateway.answers import answer, bet_json, made, own_bet_json
 from rooms.entrypoints.gateway.calls import (
     Call,
+    bet_id,
     gateway_of,
     idempotency_key,
     lamports_of,
@@ -20,6 +25,13 @@ from rooms.entrypoints.gateway.calls import (
 )
 from rooms.entrypoints.gateway.described import describing
 from rooms.kernel.ids import BetId, PlayerId, RoomId
+from rooms.kernel.refusal import Refusal
+
+
+class BetQuery(Struct, frozen=True):
+    """Who knows a bet's reference may see where it stands without a token."""
+
+    ref: str | None = None
 
 
 @post(
@@ -74,3 +86,27 @@ async def own_bets(request: Call) -> Response[bytes]:
     rooms = gateway_of(request).rooms
     found = await rooms.bets(player, None if before is None else BetId(before), query.most + 1)
     return answer(part_of("bets", found, query.most, lambda bet: own_bet_json(bet, rooms)))
+
+
+@get(
+    "/v1/bets/{bet:str}/proof",
+    opt=describing(
+        summary="All that `rooms verify bet` needs, for its owner or whoever knows its reference.",
+        tag="bets",
+        query=BetQuery,
+        answer=dict[str, Any],
+        example=None,
+        codes=("E-BET-UNKNOWN", "E-INPUT"),
+        player=True,
+    ),
+)
+async def bet_proof(request: Call, bet: FromPath[str]) -> Response[bytes]:
+    """Show where a bet stands in the public log."""
+    query = read_query(request, BetQuery)
+    number, rooms, owner = bet_id(bet), gateway_of(request).rooms, None
+    if query.ref is None:
+        owner = await player_of(request)
+    # A reference that is wrong is answered as a bet that is not there.
+    elif not hmac.compare_digest(query.ref.encode(), rooms.bet_ref(number).encode()):
+        raise Refusal("E-BET-UNKNOWN", bet=number)
+    return answer(await rooms.bet_proof(number, owner))

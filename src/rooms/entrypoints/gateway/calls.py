@@ -16,7 +16,7 @@ from litestar.exceptions import InternalServerException
 from rooms.contexts.identity.api import Administrator
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.messages import AmountAsked, Part
-from rooms.kernel.ids import LARGEST_ID, PlayerId, RoomId, TicketId
+from rooms.kernel.ids import LARGEST_ID, BetId, PlayerId, RoomId, TicketId
 from rooms.kernel.money import SOL, Asset, Money
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import NotBegunError, Unavailable
@@ -147,6 +147,14 @@ def ticket_id(text: str) -> TicketId:
     if number is None:
         raise Refusal("E-TICKET-UNKNOWN", ticket=text[:LONGEST_WHY])
     return TicketId(number)
+
+
+def bet_id(text: str) -> BetId:
+    """Read a bet's number. Refuses E-BET-UNKNOWN."""
+    number = _number(text)
+    if number is None:
+        raise Refusal("E-BET-UNKNOWN", bet=text[:LONGEST_WHY])
+    return BetId(number)
 
 
 def player_id(text: str) -> PlayerId:

@@ -31,6 +31,21 @@ async def settlement(request: Call, room: FromPath[str]) -> Response[bytes]:
 
 
 @get(
+    "/v1/rooms/{room:str}/settlement/record",
+    opt=describing(
+        summary="The public log's record of a settled room: the --record of `rooms verify room`.",
+        tag="rooms",
+        answer=dict[str, Any],
+        example=None,
+        codes=("E-ROOM-UNKNOWN", "E-ROOM-UNSETTLED", "E-PROOF-WAITS"),
+    ),
+)
+async def settlement_record(request: Call, room: FromPath[str]) -> Response[bytes]:
+    """Prove what the log says of the room."""
+    return answer(await gateway_of(request).rooms.settlement_record(room_id(room)))
+
+
+@get(
     "/v1/rooms/{room:str}/settlement/file",
     opt=describing(
         summary="The file of `rooms verify room`: the head, then a line per bet.",

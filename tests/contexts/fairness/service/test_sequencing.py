@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rooms.contexts.fairness.api import Accepted, RecordKind
+from rooms.contexts.fairness.service import sequencing
 from rooms.platform.lease import LeadershipLost
 from tests.contexts.fairness.grown_log import AT, TestLog, entry_of_number
 from tests.proof import hand_merkle
@@ -199,6 +200,23 @@ async def test_more_than_a_head_takes_goes_under_several_and_none_is_lost(log: T
     leaves = await log.entries()
     assert [each["count"] for each in leaves] == [18_000, 18_000, 9_000]
     assert leaves[2]["root"] == root_over(*range(36_000, 45_000))
+
+
+async def test_records_come_in_the_order_in_which_they_were_noted_however_many_wait(
+    log: TestLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequencing, "MOST_ROWS", 1)
+    async with log.database.transaction() as tx:
+        await tx.execute("SELECT pg_current_xact_id()")  # it writes something, and waits for a lock
+        await log.record(1, 2)
+        await log.record_in(tx, 3)
+    await log.accept(1)
+
+    one = log.sequencing()
+    while await log.append(one):
+        pass
+
+    assert [each.get("from") for each in await log.entries()] == [1, 2, 3, None]
 
 
 async def test_a_record_without_its_root_waits_and_holds_up_nobody(log: TestLog) -> None:

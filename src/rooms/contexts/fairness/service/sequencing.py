@@ -103,10 +103,11 @@ class Sequencing:
     async def _take(self, tx: Tx) -> Taken:
         horizon = await self.pending.oldest_running(tx)
         rows = await self.pending.waiting(tx, self._horizon, MOST_ROWS)
-        records, batches, left = self._choose(rows)
         more = len(rows) == MOST_ROWS
         if more:
             horizon = min(horizon, rows[-1].txid)
+            rows += await self._overtaken(tx, rows)
+        records, batches, left = self._choose(rows)
         batches.sort(key=lambda batch: (batch.at, batch.id))
         return Taken(
             records=records,
@@ -116,6 +117,11 @@ class Sequencing:
             horizon=min([horizon, *(row.txid for row in left)]),
             more=more or any(isinstance(row, PendingBatch) for row in left),
         )
+
+    async def _overtaken(self, tx: Tx, rows: Sequence[Pending]) -> list[Pending]:
+        """Give the records that would come after one of these rows though noted before it."""
+        noted = [row.id for row in rows if isinstance(row, PendingRecord)]
+        return await self.pending.overtaken(tx, rows[-1], max(noted)) if noted else []
 
     def _choose(
         self, rows: Sequence[Pending]

@@ -49,6 +49,26 @@ class PendingStorage:
         )
         return [_pending(row) for row in rows]
 
+    async def overtaken(self, tx: Tx, last: Pending, before: int) -> list[Pending]:
+        """Give the records after ``last`` in that order that were noted before number ``before``.
+
+        Their transactions have begun later, but wrote earlier than one that is taken: a game's
+        second change must not come into the log before its first.
+        """
+        rows = await tx.fetch(
+            """
+            SELECT id, txid::text AS txid, kind, at, fields, ids
+            FROM fairness.pending AS waiting
+            WHERE (txid, id) > ($1::text::xid8, $2) AND id < $3 AND fields IS NOT NULL
+              AND NOT EXISTS (
+                SELECT FROM fairness.sequenced AS done WHERE done.pending_id = waiting.id)
+            """,
+            str(last.txid),
+            last.id,
+            before,
+        )
+        return [_pending(row) for row in rows]
+
     async def wait_for_head(self, tx: Tx) -> None:
         """Return when no head that was begun before is still being signed."""
         await tx.execute("SELECT fairness.wait_for_head()")

@@ -15,11 +15,12 @@ from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import to_millis
 from rooms.platform.database import Database
 from rooms.proof.beacon import Beacon, DrandChain
+from rooms.proof.binding import Bound
 from rooms.proof.dayfile import DayHash, DayHead, DayRound, DayTicket, day_json, day_round_json
 from rooms.proof.leaves import LeafProof
 from rooms.proof.paytable import spots_json
 from rooms.proof.records import ref
-from rooms.proof.roundfile import BoundTicket, RoundProof, TicketProof, round_json, ticket_json
+from rooms.proof.roundfile import RoundProof, TicketProof, round_json, ticket_json
 
 # Rounds of a day that are read and written at a time, so that no reader keeps a connection.
 AT_A_TIME: Final = 500
@@ -69,7 +70,7 @@ class Proving:
         binding = None
         if bound is not None:
             accepted = await self.fairness.log.leaf_at(bound.leaf)
-            binding = BoundTicket(
+            binding = Bound(
                 index=bound.index, size=bound.size, path=tuple(bound.path), accepted=accepted
             )
         proof = TicketProof(

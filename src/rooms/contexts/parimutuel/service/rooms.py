@@ -24,6 +24,7 @@ from rooms.contexts.parimutuel.domain import Room, require_stake
 from rooms.contexts.parimutuel.queries import RoomQueries, SettlementQueries
 from rooms.contexts.parimutuel.service.betting import Betting
 from rooms.contexts.parimutuel.service.opening import Opening
+from rooms.contexts.parimutuel.service.proving import Proving
 from rooms.contexts.parimutuel.service.published import head_of
 from rooms.contexts.parimutuel.service.settling import Settling
 from rooms.contexts.parimutuel.service.voiding import Voiding
@@ -52,6 +53,7 @@ class RoomsService:
     voiding: Voiding
     queries: RoomQueries
     files: SettlementQueries
+    proving: Proving
     ref_key: bytes = field(repr=False)
     # Heads of settled rooms, which never change: making one hashes every bet of its room.
     _heads: dict[RoomId, dict[str, Any]] = field(default_factory=dict)
@@ -128,6 +130,14 @@ class RoomsService:
             lines = [await self._head(tx, room), *await self._bet_lines(tx, room)]
         for line in lines:
             yield rfc8785.dumps(line) + b"\n"
+
+    async def settlement_record(self, room: RoomId) -> dict[str, Any]:
+        """Prove the log's record of a settled room."""
+        return await self.proving.record(room)
+
+    async def bet_proof(self, bet: BetId, owner: PlayerId | None) -> dict[str, Any]:
+        """Give the file of ``rooms verify bet``."""
+        return await self.proving.bet(bet, owner)
 
     async def _head(self, tx: Tx, room: RoomId) -> dict[str, Any]:
         head = head_json(head_of(await self.files.head(tx, room)))
