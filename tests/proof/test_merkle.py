@@ -94,6 +94,7 @@ def test_a_proof_shows_its_entry_and_no_other(entries: list[bytes], data: st.Dat
 
     assert tree.root == hand_merkle.mth(entries)
     assert path == hand_merkle.path(index, entries)
+    assert tree.paths() == [tuple(tree.path(each)) for each in range(size)]
     assert is_included(leaf_hash(entries[index]), index, size, path, tree.root)
     assert not is_included(leaf_hash(other), index, size, path, tree.root)
     assert hand_merkle.root_from_path(other, index, size, path) != tree.root

@@ -63,7 +63,10 @@ def draw_blocks(server_seed: bytes, game: str, round_number: int, entropy: str) 
 
 def mask(numbers: Iterable[int]) -> int:
     """Write a set of numbers as the sum of 2**(p-1): what is caught is then ``a & b``."""
-    return sum(1 << number - 1 for number in set(numbers))
+    bits = 0
+    for number in numbers:
+        bits |= 1 << number - 1
+    return bits
 
 
 def catches(picks: int, drawn: int) -> int:

@@ -58,6 +58,17 @@ class Tree:
             index >>= 1
         return path
 
+    def paths(self) -> list[tuple[bytes, ...]]:
+        """Give the inclusion proofs of all leaves, made from the root down: neighbours share."""
+        paths: list[tuple[bytes, ...]] = [()] * len(self.layers[-1])
+        for layer in reversed(self.layers[:-1]):
+            size = len(layer)
+            paths = [
+                (layer[index ^ 1], *paths[index >> 1]) if index ^ 1 < size else paths[index >> 1]
+                for index in range(size)
+            ]
+        return paths
+
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """Give the root over leaf hashes, or over roots of trees of one height, the last perhaps cut.

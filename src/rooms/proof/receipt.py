@@ -42,8 +42,8 @@ def sign_tree(entries: Sequence[bytes], tree: Tree, signer: Signer) -> list[Rece
     signature = signer.sign(PREFIX + tree.root)
     size = len(entries)
     return [
-        Receipt(entry, index, size, tree.path(index), signature)
-        for index, entry in enumerate(entries)
+        Receipt(entry, index, size, path, signature)
+        for index, (entry, path) in enumerate(zip(entries, tree.paths(), strict=True))
     ]
 
 
@@ -73,7 +73,7 @@ def parse_receipt(value: Fields) -> Receipt:
         entry=_hex(value, "entry"),
         index=whole(value, "index"),
         size=whole(value, "size"),
-        path=[_hash({"path": each}) for each in path],
+        path=tuple(_hash({"path": each}) for each in path),
         signature=_hex(value, "signature"),
     )
 

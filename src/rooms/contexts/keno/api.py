@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rooms.contexts.identity.api import Administrator
 from rooms.kernel.ids import CommandKey, PlayerId, TicketId
@@ -89,8 +89,7 @@ class BuyTickets:
     key: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
+class Purchase(NamedTuple):
     """What is answered to who buys; it says the same for ever. Tickets have following numbers.
 
     ``receipts`` has one of each ticket, in their order.

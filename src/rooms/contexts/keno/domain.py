@@ -84,24 +84,24 @@ class Terms:
     limits: Limits
 
     @cached_property
-    def top(self) -> dict[int, Fraction]:
-        """The largest multiplier of each number of spots."""
+    def top(self) -> dict[int, tuple[int, int]]:
+        """The largest multiplier of each number of spots: numerator and denominator."""
         return {
-            spots: max(each.value for each in row)
+            spots: max(each.value for each in row).as_integer_ratio()
             for spots, row in self.paytable.multipliers.items()
         }
 
     def top_prize(self, spots: int, stake: int) -> int:
         """Give the most that a ticket can win; whole, as every prize on the step is."""
-        top = self.top[spots]
-        return stake * top.numerator // top.denominator
+        numerator, denominator = self.top[spots]
+        return stake * numerator // denominator
 
     def stake_for(self, spots: int, most: int) -> int:
         """Give the largest stake on the step whose top prize is not above ``most``; 0 if none."""
-        top = self.top[spots]
-        if not top:
+        numerator, denominator = self.top[spots]
+        if not numerator:
             return self.limits.stake_max
-        steps = most * top.denominator // (top.numerator * self.limits.stake_step)
+        steps = most * denominator // (numerator * self.limits.stake_step)
         stake = min(steps * self.limits.stake_step, self.limits.stake_max)
         return stake if stake >= self.limits.stake_min else 0
 

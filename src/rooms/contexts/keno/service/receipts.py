@@ -38,7 +38,8 @@ class Receipts:
         if not bought:
             return list(answers)
         ordered = [bought[first] for first in sorted(bought)]
-        entries = [entry for each in ordered for entry in self._entries(each)]
+        at = to_millis(ordered[0].accepted_at)
+        entries = [entry for each in ordered for entry in self._entries(each, at)]
         ids = [each.first_ticket + ahead for each in ordered for ahead in range(each.rounds)]
         receipts = iter(self.log.receipts(Accepted.TICKET, ids, entries))
         signed = {
@@ -47,8 +48,8 @@ class Receipts:
         }
         return [_with_receipts(answer, signed) for answer in answers]
 
-    def _entries(self, bought: Purchase) -> list[bytes]:
-        at, picks = to_millis(bought.accepted_at), mask(bought.picks).to_bytes(PICK_BYTES, "big")
+    def _entries(self, bought: Purchase, at: int) -> list[bytes]:
+        picks = mask(bought.picks).to_bytes(PICK_BYTES, "big")
         return [
             packed_ticket(
                 ref(self.ref_key, "ticket", bought.first_ticket + ahead),
