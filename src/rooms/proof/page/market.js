@@ -88,8 +88,8 @@ export function lookAt(condition, observed, earlier, { touch, window }) {
   for (const leaf of leavesOf(condition)) {
     const point = observed.get(leaf.asset);
     if (!point) return null;
-    const points = [...(earlier.get(leaf.asset) ?? []), point];
-    const price = touch && isToken(leaf) ? timeWeightedMedian(points, point.at, window) : point.price;
+    const points = () => [...(earlier.get(leaf.asset) ?? []), point];
+    const price = touch && isToken(leaf) ? timeWeightedMedian(points(), point.at, window) : point.price;
     if (price === null) return null;
     prices.set(leaf.asset, price);
   }
