@@ -32,6 +32,10 @@ async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of
         await page.get_by_text("You hold 1.0000").wait_for()
 
         await api.set_feed(asset, price="111")
+        beside = await page.context.new_page()  # looked at while the first room waits for its end
+        await beside.goto(f"{house.base}/r/{long['id']}")
+        await beside.locator(".bet-form").wait_for()
+        await look_at(beside)
         await page.get_by_text("net plus").wait_for()
 
         said = (await page.locator(".bet .said").inner_text()).replace("\xa0", " ")
@@ -43,9 +47,6 @@ async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of
         assert f"Room {room['id']}, YES" in await checker.get_by_role("status").inner_text()
         for each in (checker, page):
             await look_at(each)
-        await page.goto(f"{house.base}/r/{long['id']}")
-        await page.locator(".bet-form").wait_for()
-        await look_at(page)
         await page.goto(f"{house.base}/")
         await page.locator(".result").first.wait_for()
         await page.locator(".card").first.wait_for()
