@@ -10,11 +10,13 @@ from typing import Any
 import aiohttp
 import asyncpg
 
+from rooms.cli.findings import held
 from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.filelock import hold_up_lock
 from rooms.platform.postgres import EmbeddedPostgres
+from rooms.processes.up import Addresses
 from rooms.sandbox.server import start_sandbox
 from tests.cli.conftest import Rooms
 from tests.contexts.fairness.scene import scene_over, wanted
@@ -71,6 +73,24 @@ async def test_beside_a_running_house_the_sandboxs_feeds_are_asked(tmp_path: Pat
     assert findings["feed binance"]["next"]
     assert findings["quorum coin"]["status"] == "problem"
     assert findings["quorum coin"]["detail"] == "2 of 5 origins answered, 3 must agree"
+
+
+def test_a_running_house_has_the_ports_that_it_was_started_with() -> None:
+    base = "http://127.0.0.1:9123"
+    at = Addresses(
+        page=base,
+        keno=f"{base}/keno",
+        verify=f"{base}/verify",
+        api=f"{base}/v1",
+        api_docs=f"{base}/api/docs",
+        sandbox="http://127.0.0.1:9124/feeds",
+        data="here",
+        robots=0,
+    )
+    assert [(each.name, each.status, each.detail) for each in held(at, "77")] == [
+        ("port 9123", "ok", "held by the house, process 77"),
+        ("port 9124", "ok", "held by the house, process 77"),
+    ]
 
 
 def nowhere(*names: str) -> dict[str, str]:

@@ -69,6 +69,21 @@ async def test_a_command_of_someone_who_cannot_be_looked_up_has_done_nothing(apa
         assert int(answer.headers["Retry-After"]) >= 1
 
 
+async def test_a_stake_of_someone_whose_account_cannot_be_looked_up_has_moved_nothing(
+    apart: Apart,
+) -> None:
+    web, token = apart.web, await apart.web.token()
+    await web.get("/v1/wallet", token)  # from here on it is known whose token it is
+    apart.wire.cut()
+    ticket = {"picks": [3, 17], "stake": sol(ONE), "round": 5}
+    for path, body in (
+        ("/v1/rooms/1/bets", {"side": "YES", "stake": sol(ONE)}),
+        (f"/v1/keno/games/{GAME}/tickets", ticket),
+    ):
+        problem = is_problem(await web.post(path, body, token), 503, "E-BUSY")
+        assert "moved nothing" in problem["money"]
+
+
 async def test_a_command_says_that_it_is_not_known_whether_it_took_effect(apart: Apart) -> None:
     web, token = apart.web, await apart.web.token()
     apart.wire.commits_until_cut = 1

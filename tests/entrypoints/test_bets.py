@@ -2,9 +2,14 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from rooms.cli.main import run
 from rooms.contexts.fairness.api import Accepted
+from rooms.entrypoints.gateway.calls import parse_body
+from rooms.entrypoints.gateway.messages import NewBet
 from rooms.kernel.ids import RoomId
+from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import parse_rfc3339
 from rooms.proof.pool import Side
 from rooms.proof.signature import is_signed
@@ -184,6 +189,25 @@ async def test_a_stake_is_whole_lamports_of_sol(web: Web) -> None:
     for side in ("yes", "MAYBE", "", None, 1):
         is_problem(await web.post(path, {"side": side, "stake": sol(ONE)}, token), 422, "E-INPUT")
     assert (await web.get("/v1/bets", token)).json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"side":"YES","side":"NO","stake":{"amount":"1","asset":"SOL"}}',
+        '{"side":"YES","stake":{"amount":"1","asset":"SOL"},"s\\u0069de":"NO"}',
+        '{"side":"YES","stake":{"amount":"1","asset":"SOL","amount":"2"}}',
+        '{"side":"YES","stake":{"amount":"1","asset":"SOL"},"stake":{"amount":"2","asset":"SOL"}}',
+    ],
+)
+def test_a_body_that_says_a_thing_twice_is_refused(body: str) -> None:
+    with pytest.raises(Refusal, match="E-INPUT"):
+        parse_body(body.encode(), NewBet)
+
+
+def test_a_colon_within_a_text_is_no_field() -> None:
+    body = b'{"side":"YES","stake":{"amount":"1","asset":":::"}}'
+    assert parse_body(body, NewBet).stake.asset == ":::"
 
 
 async def test_a_bet_in_a_room_that_is_not_there_is_not_found(web: Web) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from rooms.cli.findings import Finding, database, disk, feeds, ports
+from rooms.cli.findings import Finding, database, disk, feeds, held, ports
 from rooms.cli.output import DEFAULT_DATA, LAST_PORT, DataOption, JsonOption, progress, report
 from rooms.platform.filelock import up_process
 from rooms.platform.problem import ExitCode
@@ -36,9 +36,9 @@ def doctor(
     While `rooms up` runs on the data folder, its sandbox's feeds are asked, else the real ones.
     """
     up = up_process(data)
+    at = addresses_of(data) if up is not None else None
     sandbox = None
     if up is not None:
-        at = addresses_of(data)
         feeds_at = at.sandbox.removesuffix("/feeds") if at else f"http://{host}:{sandbox_port}"
         sandbox = sandbox_overrides(feeds_at)
     settings = load(data, profile=sandbox)
@@ -48,7 +48,11 @@ def doctor(
     findings = [
         *database(data.absolute(), settings),
         disk(data.absolute()),
-        *ports(host, (("--port", port), ("--sandbox-port", sandbox_port)), up),
+        *(
+            held(at, up)
+            if up is not None and at is not None
+            else ports(host, (("--port", port), ("--sandbox-port", sandbox_port)), up)
+        ),
         *feeds(settings.oracle, answers),
     ]
     healthy = all(finding.status != "problem" for finding in findings)

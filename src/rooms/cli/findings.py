@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from rooms.contexts.fairness.storage.chains import ChainStorage
 from rooms.contexts.ledger.queries import LedgerQueries
@@ -17,6 +18,7 @@ from rooms.platform.problem import Problem
 from rooms.platform.settings import OracleSettings, Role, Settings
 from rooms.processes.asking import Asked
 from rooms.processes.office import ask_books
+from rooms.processes.up import Addresses
 from rooms.proof.chain import SeedChain, last_seed
 
 Status = Literal["ok", "warning", "problem"]
@@ -46,6 +48,12 @@ def disk(data: Path) -> Finding:
     if free < _TIGHT_MEBIBYTES:
         return Finding("disk", "warning", detail, "free some space soon")
     return Finding("disk", "ok", detail)
+
+
+def held(at: Addresses, up: str) -> Iterator[Finding]:
+    """Name the ports that the house of process ``up`` has: those it was started with."""
+    for url in (at.api, at.sandbox):
+        yield Finding(f"port {urlsplit(url).port}", "ok", f"held by the house, process {up}")
 
 
 def ports(host: str, wanted: Sequence[tuple[str, int]], up: str | None) -> Iterator[Finding]:

@@ -2,6 +2,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 
+import asyncpg
 import pytest
 
 from rooms.contexts.referral.api import SignedUp, SignUp
@@ -9,8 +10,9 @@ from rooms.kernel.ids import CommandKey, PlayerId
 from rooms.kernel.money import Money, lamports
 from rooms.kernel.refusal import Refusal
 from rooms.platform.commands import Answered
-from rooms.platform.database import Database
+from rooms.platform.database import Database, NotBegunError
 from rooms.proof.pool import Side
+from tests.conftest import Server
 from tests.houses import ONE, House, Person, a_key, wire
 
 YES, NO = Side.YES, Side.NO
@@ -179,3 +181,24 @@ async def test_a_member_who_never_signed_up_is_a_bug(house: House) -> None:
     async with house.database.snapshot() as tx:
         with pytest.raises(AssertionError):
             await house.referral.member(tx, PlayerId(404))
+
+
+async def test_a_look_up_that_the_server_breaks_off_says_that_nothing_was_begun(
+    house: House, server: Server
+) -> None:
+    ada = await house.player()
+    fresh = wire(house.database, house.owner).referral
+    superuser = await asyncpg.connect(server.superuser)
+    async with house.owner.transaction() as tx:
+        await tx.execute("LOCK TABLE referral.members")
+        asked = asyncio.create_task(fresh.member_of(ada.id))
+        while not await superuser.fetchval(
+            "SELECT bool_or(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND usename = 'rooms_app'"
+        ):
+            pass
+    await superuser.close()
+
+    with pytest.raises(NotBegunError):
+        await asked
+    assert (await fresh.member_of(ada.id)).player_id == ada.id

@@ -69,7 +69,10 @@ class Referral(Protocol):
         ...
 
     async def member_of(self, player: PlayerId) -> Member:
-        """Give the same, remembered: neither ever changes."""
+        """Give the same, remembered: neither ever changes.
+
+        Ask before a command does anything: where the server is away, NotBegunError says so.
+        """
         ...
 
     async def remember(self, players: Collection[PlayerId]) -> None:

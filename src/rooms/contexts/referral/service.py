@@ -13,7 +13,7 @@ from rooms.kernel.ids import AccountId, PlayerId
 from rooms.kernel.money import SOL, Asset, Money
 from rooms.kernel.refusal import Refusal
 from rooms.platform.commands import Answered, once
-from rooms.platform.database import Database, Tx
+from rooms.platform.database import Database, NotBegunError, Tx, Unavailable
 from rooms.platform.lanes import Lanes
 
 # Without letters and digits that are read for one another.
@@ -87,9 +87,17 @@ class ReferralService:
         return self._rewarded((await self.storage.members(tx, [player]))[0])
 
     async def member_of(self, player: PlayerId) -> Member:
-        """Give the same, remembered: neither ever changes."""
+        """Give the same, remembered: neither ever changes.
+
+        Ask before a command does anything: where the server is away, NotBegunError says so.
+        """
         known = self._remembered.get(player)
-        return known if known is not None else await self._asked.submit("all", player)
+        if known is not None:
+            return known
+        try:
+            return await self._asked.submit("all", player)
+        except Unavailable as away:
+            raise NotBegunError(repr(away)) from away
 
     async def remember(self, players: Collection[PlayerId]) -> None:
         """Look up those of whom nothing is remembered, so that ``member_of`` need not."""
