@@ -19,6 +19,7 @@ from tests.houses import ONE
 BET = {"side": "YES", "stake": {"amount": str(ONE), "asset": "SOL"}}
 VARYING = {"x-request-id", "date"}
 URL = b"/v1/rooms/12/bets"
+A_BET = b"POST /v1/rooms/1/bets HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
 HEADERS = [(b"host", b"house"), (b"connection", b"keep-alive"), (b"content-length", b"61")]
 
 
@@ -46,10 +47,14 @@ class Transport(asyncio.Transport):
     def __init__(self, written: list[bytes]) -> None:
         super().__init__()
         self.protocol: Any = None
+        self.closed = asyncio.Event()
         self.write = written.append  # type: ignore[assignment]
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed.is_set()
+
+    def close(self) -> None:
+        self.closed.set()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
@@ -185,7 +190,7 @@ async def test_who_does_not_read_answers_gets_no_further_ones() -> None:
 async def test_a_handshake_after_a_bet_does_not_place_it_again() -> None:
     taken: list[AskedBet] = []
     wire = a_wire([], taken)
-    wire.data_received(b"POST /v1/rooms/1/bets HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
+    wire.data_received(A_BET)
     (bet,) = taken
     bet.answer(201, b"", b"")
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket"
@@ -193,3 +198,30 @@ async def test_a_handshake_after_a_bet_does_not_place_it_again() -> None:
     wire.data_received(b"GET /v1/live HTTP/1.1\r\nHost: house\r\n" + upgrade + b"\r\n\r\n")
     assert taken == [bet]
     assert isinstance(cast("Transport", wire.transport).protocol, Socket)
+
+
+async def test_a_connection_is_closed_when_it_is_idle_and_not_under_a_bet() -> None:
+    taken: list[AskedBet] = []
+    wire = a_wire([], taken)
+    transport = cast("Transport", wire.transport)
+    wire.timeout_keep_alive = 0
+    wire.data_received(A_BET)
+    taken[0].answer(201, b"", b"")
+    wire.data_received(A_BET)  # the next one comes before the timer has run out
+    wire.timeout_keep_alive_handler()
+    assert not transport.closed.is_set()
+    taken[1].answer(201, b"", b"")
+    async with asyncio.timeout(10):
+        await transport.closed.wait()
+
+
+async def test_a_connection_stays_for_as_long_as_it_may_be_idle() -> None:
+    taken: list[AskedBet] = []
+    wire = a_wire([], taken)
+    wire.data_received(A_BET)
+    taken[0].answer(201, b"", b"")
+    wire.timeout_keep_alive_handler()  # set for an answer before this one
+    assert not wire.transport.is_closing()
+    assert wire.timeout_keep_alive_task is not None
+    wire.connection_lost(None)
+    assert wire.timeout_keep_alive_task.cancelled()

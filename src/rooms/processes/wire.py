@@ -42,6 +42,8 @@ class Wire(HttpToolsProtocol):
         # How much was read since the last byte of a body, or the last end of a head.
         self._beside_bodies = 0
         self._last_words: str | None = None
+        # Since when nothing is asked; None while something is.
+        self._idle_since: float | None = None
         self._deadline: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -56,8 +58,9 @@ class Wire(HttpToolsProtocol):
         self.pipeline.clear()
         if self._running is not None:
             _leave(self._running)
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self.timeout_keep_alive_task):
+            if timer is not None:
+                timer.cancel()
 
     def _look_at_deadline(self) -> None:
         now, since = self.loop.time(), self._reading_since
@@ -180,8 +183,42 @@ class Wire(HttpToolsProtocol):
         """Go on to the next request; say what was wrong with it after all answers before it."""
         if self._last_words is not None and not self.pipeline:
             self._close_with(self._last_words)
+        elif self.pipeline:
+            super().on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
+                self._rest()
+
+    def _rest(self) -> None:
+        """Close the connection if nothing is asked for as long as uvicorn waits.
+
+        A timer that runs is left to run out, and goes on for what is missing then: to set one anew
+        for every answer costs more than to write the answer's head.
+        """
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_idle(self.timeout_keep_alive)
+
+    def _wait_idle(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close what has been idle for long enough; wait on where something was asked since."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
             return
-        super().on_response_complete()
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_idle(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, after the answers to what came before it."""
