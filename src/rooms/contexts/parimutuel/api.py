@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rooms.contexts.identity.api import Administrator
 from rooms.kernel.ids import BetId, CommandKey, PlayerId, RoomId
@@ -62,8 +62,7 @@ class PlaceBet:
     key: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BetReceipt:
+class BetReceipt(NamedTuple):
     """What an accepted bet is answered; it says the same for ever.
 
     ``receipt`` is the house's signature; bets of before the log have none.

@@ -86,7 +86,7 @@ class RoomClock:
                 self._paying.discard(room)
 
     async def _due(self, find: Find) -> list[RoomId]:
-        async with self.database.transaction() as tx:
+        async with self.database.statement() as tx:
             return await find(tx)
 
     async def _do(self, act: Act, room: RoomId) -> None:
