@@ -6,6 +6,7 @@ The frames come from the database, numbered and written by whichever process tol
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -67,12 +68,12 @@ class Hub:
     _looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
     _made: dict[str, asyncio.Lock] = field(default_factory=dict)
     _troubles: set[str] = field(default_factory=set)
-    _looked: float = 0.0
 
     async def run(self) -> None:
         """Bring in what is new, beat, renew and forget, for ever."""
         async with asyncio.TaskGroup() as loops:
             loops.create_task(self._follow())
+            loops.create_task(self._keep_looking_behind())
             loops.create_task(self._every(HEARTBEAT, self.beat))
             loops.create_task(self._every(RENEW_EVERY, self.renew))
             loops.create_task(self._every(RECHECK_EVERY, self.recheck))
@@ -160,7 +161,6 @@ class Hub:
                     if await self.read() < AT_A_TIME:
                         await ear.wait(LOOK_ANYWAY)
                     self.is_fresh("reading")
-                    await self._look_behind_sometimes()
                 except (*Unavailable, *NotDone) as problem:
                     self.is_stale("reading", why=str(problem))
                     await asyncio.sleep(REST)
@@ -186,6 +186,13 @@ class Hub:
         told = parse_rfc3339(_STAMP.decode(news[-1].frame).at)
         FEED_DELAY.observe(max(0.0, (self.clock.now() - told).total_seconds()))
 
+    async def _keep_looking_behind(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_ANYWAY)
+            # Where the database is away that is told already, as trouble with reading.
+            with suppress(*Unavailable, *NotDone):
+                await self.look_behind()
+
     async def look_behind(self) -> None:
         """See whether those who tell of facts keep up; what nobody was told of makes all stale."""
         async with self.database.statement() as tx:
@@ -195,12 +202,6 @@ class Hub:
             self.is_stale("telling", why=f"a fact is {behind:.0f} s old and nobody was told of it")
         else:
             self.is_fresh("telling")
-
-    async def _look_behind_sometimes(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._looked >= LOOK_ANYWAY:
-            self._looked = now
-            await self.look_behind()
 
     def is_stale(self, trouble: str, *, why: str) -> None:
         """Tell everyone, once, that what they see may be old: for reading or telling."""
