@@ -236,6 +236,7 @@ async def test_the_feed_takes_no_frame_twice_and_goes_on_where_it_was(blank: "Pa
             take: (frame) => window.told.push([frame.type, frame.seq]),
             show: (topic, data) => window.told.push([topic, data]),
             state: (name) => window.told.at(-1) !== name && window.told.push(name),
+            denied: () => window.told.push("denied"),
         });
     """
     await ask(blank, "feed.js", code)
@@ -256,6 +257,7 @@ async def test_the_feed_takes_no_frame_twice_and_goes_on_where_it_was(blank: "Pa
         {"op": "subscribe", "topics": ["me"], "token": "secret"},
         {"op": "resume", "topic": "keno:main", "seq": 6, "token": "secret"},
     ]
+    lines[1].send(frame("refused", None, None, {"code": "E-AUTH"}))
     lines[1].send(frame("stale", None, None))
     lines[1].send(frame("heartbeat", None, None))
     lines[1].send(frame("fresh", None, None))
@@ -270,6 +272,7 @@ async def test_the_feed_takes_no_frame_twice_and_goes_on_where_it_was(blank: "Pa
     ]
     assert [each for each in told if isinstance(each, str)] == [
         *("live", "live", "live", "lost"),
+        *("denied", "live"),
         *("stale", "live", "live"),
     ]
     assert "secret" not in lines[1].url

@@ -9,9 +9,10 @@ const LONGEST_WAIT = 15000;
 /**
  * Follow topics. `take(frame)` is called for each frame of news in its topic's order, none twice;
  * `show(topic, data, at)` for a snapshot, which stands for all before it; `state(name)` with
- * `live`, `stale` or `lost`. `topics()` says what to follow, `token()` whose `me` is, or null.
+ * `live`, `stale` or `lost`. `topics()` says what to follow, `token()` whose `me` is, or null;
+ * `denied()` hears that nobody bears that token any more.
  */
-export function feed({ topics, token, take, show, state }) {
+export function feed({ topics, token, take, show, state, denied = () => {} }) {
   const seen = new Map();
   let socket = null;
   let heard = 0;
@@ -43,6 +44,7 @@ export function feed({ topics, token, take, show, state }) {
     heard = Date.now();
     failures = 0;
     const { type, topic, seq } = frame;
+    if (type === "refused" && frame.data.code === "E-AUTH") denied();
     if (type === "stale" || type === "fresh") stale = type === "stale";
     if (type === "snapshot") {
       seen.set(topic, seq);

@@ -120,6 +120,7 @@ export function follow({ name, table, changed, state, paytable }) {
     token: () => currentPlayer()?.token ?? null,
     take: heard,
     show,
+    denied: own,
     state(now) {
       const before = feeding;
       feeding = now === "live";

@@ -155,7 +155,7 @@ function moveOn({ type, data }) {
 function followMoves() {
   const topics = () => [`room:${id}`, ...(currentPlayer() ? ["me"] : [])];
   const show = (topic, data) => (topic === "me" ? page?.own() : moveOn({ type: "room.changed", data: data.room }));
-  moves = feed({ topics, token: () => currentPlayer()?.token ?? null, take: moveOn, show, state() {} });
+  moves = feed({ topics, token: () => currentPlayer()?.token ?? null, take: moveOn, show, state() {}, denied: () => page?.own() });
 }
 
 function show({ room, settlement }) {
