@@ -1,11 +1,13 @@
 // The checker's own thread: takes a file, says how far it is, and what was found.
 
+import { parseBetProof, verifyBet } from "./bet.js";
 import { Day, textOf } from "./day.js";
 import { Malformed, readObject } from "./fields.js";
 import { parseKeys } from "./merkle.js";
-import { Signers, unlessMalformed } from "./records.js";
+import { Signers, parseLeaf, unlessMalformed } from "./records.js";
 import { Room } from "./room.js";
 import { parseRound, verifyRound } from "./round.js";
+import { settledOf } from "./settled.js";
 import { parseTicket, verifyTicket } from "./ticket.js";
 
 const LARGEST_PROOF = 4_000_000;
@@ -14,14 +16,15 @@ const ROUNDS_PER_PROGRESS = 500;
 const BETS_PER_PROGRESS = 5_000;
 
 /**
- * Check a file (a Blob): {kind, verdict, steps, unchecked, facts}, or {kind: "keys", keys}.
- * `keys` is what such an answer gave, or null. Malformed, with a sentence, for anything else.
+ * Check a file (a Blob): {kind, verdict, steps, unchecked, facts}, or {kind: "keys", keys}, or
+ * {kind: "record", record}. `keys` is what such an answer gave, or null, `records` what such records
+ * of rooms gave. Malformed, with a sentence, for anything else.
  */
-export async function check(file, keys, progress) {
+export async function check(file, keys, progress, records = []) {
   const signers = new Signers(keys && parseKeys(readObject(keys)));
   const first = await beginning(file);
   if (first && "date" in first) return await checkDay(file, signers, progress);
-  if (first && "file_hash" in first) return await checkRoom(file, progress);
+  if (first && "file_hash" in first) return await checkRoom(file, progress, recordsByRoom(records), signers);
   if (file.size > LARGEST_PROOF) throw new Malformed("it is too large for one round or ticket");
   const content = textOf(new Uint8Array(await file.arrayBuffer()));
   return checkObject(content, readObject(content), signers);
@@ -38,6 +41,14 @@ function checkObject(content, value, signers) {
     parseKeys(value);
     return { kind: "keys", keys: content, origin: value.origin };
   }
+  if ("entry" in value) {
+    return { kind: "record", record: content, room: settledOf(parseLeaf(value)).room };
+  }
+  if ("binding" in value && "side" in value) {
+    const proof = parseBetProof(value);
+    const { ref, room, side, stake } = proof;
+    return { kind: "bet", ...verifyBet(proof, signers), facts: { room, side, stake, ref } };
+  }
   if ("binding" in value) {
     const proof = parseTicket(value);
     const { picks, stake, prize, refund, ref, round } = proof;
@@ -49,7 +60,8 @@ function checkObject(content, value, signers) {
     return { kind: "round", ...verifyRound(proof, signers), facts: roundFacts(proof) };
   }
   throw new Malformed(
-    "it is neither a round's proof, nor a ticket's, a day's or a room's file, nor the house's keys",
+    "it is neither a round's, a ticket's or a bet's proof, nor a day's or a room's file, nor a record " +
+      "of a room, nor the house's keys",
   );
 }
 
@@ -68,8 +80,13 @@ async function checkDay(file, signers, progress) {
   return { kind: "day", ...report, facts: { game, date, rounds } };
 }
 
-async function checkRoom(file, progress) {
-  const room = new Room();
+function recordsByRoom(records) {
+  const leaves = records.map((each) => parseLeaf(readObject(each)));
+  return new Map(leaves.map((leaf) => [settledOf(leaf).room, leaf]));
+}
+
+async function checkRoom(file, progress, records, signers) {
+  const room = new Room(records, signers);
   for await (const line of lines(file)) {
     room.line(textOf(line));
     if (room.lines % BETS_PER_PROGRESS === 0) progress(BigInt(room.lines), room.head.bets);
@@ -99,11 +116,11 @@ async function* lines(file) {
   if (rest.length) yield rest;
 }
 
-/** Answer the page: what it sends is {file, keys}. */
+/** Answer the page: what it sends is {file, keys, records}. */
 export function serve(scope) {
-  scope.onmessage = async ({ data: { file, keys } }) => {
+  scope.onmessage = async ({ data: { file, keys, records } }) => {
     try {
-      const found = await check(file, keys, (done, of) => scope.postMessage({ done, of }));
+      const found = await check(file, keys, (done, of) => scope.postMessage({ done, of }), records);
       scope.postMessage({ found });
     } catch (problem) {
       if (!(problem instanceof Malformed)) throw problem;

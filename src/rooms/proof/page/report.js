@@ -33,6 +33,7 @@ export function sentence(found) {
 }
 
 function subject({ kind, facts }) {
+  if (kind === "bet") return `A bet on ${facts.side} in room ${facts.room}`;
   if (kind === "room") return `Room ${facts.room}, ${facts.outcome ?? "void"}`;
   if (kind === "day") return `${facts.game}, ${facts.date}, ${grouped(facts.rounds)} rounds`;
   const round = `${facts.game}, round ${grouped(facts.number)}`;

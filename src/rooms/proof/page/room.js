@@ -4,8 +4,9 @@
 import { checkObservations, checkOrder, decide, roomProblem } from "./decision.js";
 import { Malformed, canonical, readObject, rfc3339 } from "./fields.js";
 import { cutoffOf, feesOf, feesProblem, payoutOf } from "./pool.js";
-import { Findings } from "./records.js";
+import { Findings, Signers } from "./records.js";
 import { parseBet, parseHead } from "./roomfile.js";
+import { checkSettled, payoutEntry } from "./settled.js";
 import { Sha256, hex, utf8 } from "./sha2.js";
 
 const ROOM_RULES = {
@@ -31,6 +32,9 @@ const UNCHECKED = [
   "that no quote and no observation was left out of the file",
   "that nobody was shown another file: not anchored in the transparency log",
 ];
+const RECORD = "log record";
+const SAME_RECORD = "the public log's record of the room says the same, payouts included";
+const NO_ANCHOR_OF_ROOM = "anchor: heads are not written to a public chain yet";
 const WITHOUT_DECISION = ["NO_CONSENSUS", "ADMIN", "MIN_PLAYERS"];
 const TOO_FEW_PLAYERS = ["MIN_PLAYERS", "TARGET_MET_QUEUING"];
 const REASONS = [...WITHOUT_DECISION, ...TOO_FEW_PLAYERS, "NO_WINNER"];
@@ -41,8 +45,13 @@ const NO_FEES = { takeout: 0n, hostFee: 0n, protocolFee: 0n };
  * line's number, where it is none.
  */
 export class Room {
-  constructor() {
-    this.findings = new Findings(ROOM_RULES);
+  /** `records` has the log's records that were given, by the room; it is compared with its own. */
+  constructor(records = new Map(), signers = new Signers(null)) {
+    this.records = records;
+    this.signers = signers;
+    this.record = null;
+    this.written = null;
+    this.payouts = [];
     this.hash = new Sha256();
     this.lines = 0;
     this.head = null;
@@ -71,6 +80,9 @@ export class Room {
     const paid = head.outcome !== null && head.winning > 0n && head.winning <= head.handle;
     this.fees = paid ? feesOf(head.handle, head.winning, head.room.terms.fees) : null;
     this.head = head;
+    this.written = value;
+    this.record = this.records.get(head.room.id) ?? null;
+    this.findings = new Findings(this.record ? { ...ROOM_RULES, [RECORD]: SAME_RECORD } : ROOM_RULES);
   }
 
   add(value) {
@@ -90,6 +102,7 @@ export class Room {
     const counted = !bet.unbound && (head.cutoff === null || acceptedAt < head.cutoff);
     findings.expect("scratches", `counted of ${ref}`, bet.counted, counted);
     findings.expect("payouts", `payout of ${ref}`, bet.payout, this.due(bet, counted));
+    if (this.record) this.payouts.push(payoutEntry(ref, bet.payout));
     this.lastRef = ref;
     this.sum(bet, counted);
   }
@@ -119,7 +132,15 @@ export class Room {
     else this.checkDecision();
     this.checkSums();
     const doubt = NOT_DERIVABLE.get(head.reason);
-    return findings.report([NO_SIGNER, ...(doubt ? [doubt] : []), ...UNCHECKED]);
+    return findings.report([...(doubt ? [doubt] : []), ...this.checkRecord()]);
+  }
+
+  /** Compare with the log's record where that was given; what was not checked. */
+  checkRecord() {
+    if (!this.record) return [NO_SIGNER, ...UNCHECKED];
+    const { findings, record, written: head, payouts, backed, signers } = this;
+    checkSettled(findings, RECORD, record, { head, payouts, backed }, signers);
+    return [...UNCHECKED.slice(0, 2), NO_ANCHOR_OF_ROOM, ...signers.unchecked];
   }
 
   checkDecision() {

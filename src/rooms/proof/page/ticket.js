@@ -1,13 +1,12 @@
 // A ticket: its prize, its place in the log and its receipt, on top of its round.
 
+import { checkBound, checkReceipt, parseBinding } from "./binding.js";
 import { catches, knownFrom } from "./draw.js";
 import { amount, exactInstant, numbers, octets, optional, requireNames } from "./fields.js";
-import { rfc3339, table, text, whole } from "./fields.js";
-import { isReceiptOf, leafHash, rootByInclusion } from "./merkle.js";
-import { Findings, checkLeaf, parseLeaf, parsePath, parseReceipt, prizeOf } from "./records.js";
-import { readRecord, readable, unlessMalformed, unlessUnreadable } from "./records.js";
+import { rfc3339, table, text } from "./fields.js";
+import { Findings, parseReceipt, prizeOf, unlessMalformed } from "./records.js";
 import { NO_ANCHOR, checkRound, missingOf, parseRound, rulesOf, verdictOf } from "./round.js";
-import { hex, joined, unhex, utf8 } from "./sha2.js";
+import { joined, unhex, utf8 } from "./sha2.js";
 
 const PRIZE = "(e) prize";
 const BINDING = "(f) binding";
@@ -37,16 +36,6 @@ export function parseTicket(value) {
   };
 }
 
-function parseBinding(value) {
-  requireNames(value, ["index", "size", "path", "accepted"]);
-  return {
-    index: whole(value, "index"),
-    size: whole(value, "size"),
-    path: parsePath(value),
-    accepted: parseLeaf(table(value, "accepted")),
-  };
-}
-
 /** Check a ticket and its round. */
 export function verifyTicket(proof, signers) {
   const rules = { ...rulesOf(proof.round), ...TICKET_RULES };
@@ -60,7 +49,7 @@ export function verifyTicket(proof, signers) {
   const entry = entryOf(proof);
   checkBinding(findings, proof, entry, checked.terms, signers);
   checkPrize(findings, proof, checked.paytable);
-  checkReceipt(findings, proof, entry, signers);
+  if (proof.receipt) checkReceipt(findings, RECEIPT, "ticket", proof.receipt, entry, signers);
   const missing = [...missingOf(proof.round, checked.terms), ...missingOfTicket(proof)];
   const listed = uncheckedOfTicket(proof, checked.terms, signers);
   return findings.report([...missing, ...signers.unchecked, ...listed], verdict(proof, missing));
@@ -110,28 +99,13 @@ function checkBinding(findings, proof, entry, terms, signers) {
   const bound = proof.binding;
   if (!entry) findings.note(BINDING, "no ticket has these picks or this stake");
   if (!bound || !entry) return;
-  const record = unlessUnreadable(() => readAccepted(findings, bound, signers));
+  const record = checkBound(findings, BINDING, "ticket", entry, bound, proof.acceptedAt, signers);
   if (!record) return;
-  findings.expect(BINDING, "its batch", bound.size, record.count);
-  if (rootByInclusion(leafHash(entry), bound.index, bound.size, bound.path) !== record.root) {
-    findings.note(BINDING, "the ticket's entry is not under the record's root");
-  }
-  if (record.at < proof.acceptedAt) findings.note(BINDING, "the record is older than the ticket");
   const known = knownFrom(terms, proof.round.drand, proof.round.number);
   if (known === null) return;
   const signed = `its head was signed at ${rfc3339(record.at)}`;
   if (record.at >= known && proof.refund === null) findings.note(BINDING, `${signed}, too late`);
   if (record.at < known && proof.refund === "LATE_BINDING") findings.note(BINDING, `${signed}, in time`);
-}
-
-function readAccepted(findings, bound, signers) {
-  return readable(findings, BINDING, () => {
-    const record = readRecord(bound.accepted.entry, "accepted", ["count", "root"]);
-    whole(record, "count");
-    octets(record, "root", 32);
-    checkLeaf(findings, BINDING, "the record", bound.accepted, signers);
-    return record;
-  });
 }
 
 function checkPrize(findings, proof, paytable) {
@@ -161,14 +135,6 @@ function checkRefund(findings, proof) {
     findings.note(PRIZE, `${refund} does not fit what became of the round`);
   }
   findings.expect(PRIZE, "what went back", proof.prize, proof.stake);
-}
-
-function checkReceipt(findings, proof, entry, signers) {
-  if (!proof.receipt) return;
-  if (!entry || proof.receipt.entry !== hex(entry)) findings.note(RECEIPT, "it is for another ticket");
-  if (signers.keys && !isReceiptOf(proof.receipt, signers.keys.receipts)) {
-    findings.note(RECEIPT, "it is not signed by the receipts' key");
-  }
 }
 
 function uncheckedOfTicket(proof, terms, signers) {

@@ -4,7 +4,7 @@ import { grouped, reportNode, sentence } from "./report.js";
 
 const part = (id) => document.getElementById(id);
 const source = new Blob([part("checker").textContent, "\nserve(self);\n"], { type: "text/javascript" });
-const state = { keys: null, turn: Promise.resolve() };
+const state = { keys: null, records: new Map(), turn: Promise.resolve() };
 
 /** Check a file in a thread of its own; it is ended with its answer, whatever that is. */
 function checked(file) {
@@ -16,7 +16,7 @@ function checked(file) {
       if ("done" in data) showProgress(data);
       else resolve(data);
     };
-    worker.postMessage({ file, keys: state.keys });
+    worker.postMessage({ file, keys: state.keys, records: [...state.records.values()] });
   });
   return answer.finally(() => {
     worker.terminate();
@@ -30,7 +30,7 @@ function showProgress({ done, of }) {
   part("doing").textContent = `${grouped(done)} of ${grouped(of)}`;
 }
 
-/** Take files, the house's keys first: what follows is checked against them. */
+/** Take files, the house's keys and rooms' records first: what follows is checked against them. */
 function take(files) {
   state.turn = state.turn.then(() => checkAll(files)).catch((problem) => say(`It failed: ${problem.message}.`));
 }
@@ -57,7 +57,9 @@ async function checkAll(files) {
 async function keysFirst(files) {
   const texts = await Promise.all(files.map((file) => file.slice(0, 20_000).text()));
   const isKeys = texts.map((text) => text.includes('"receipt_public_key"') && !text.includes('"binding"'));
-  return [...files.filter((_, place) => isKeys[place]), ...files.filter((_, place) => !isKeys[place])];
+  const isRecord = texts.map((text) => text.includes("room.settled") && !text.includes('"file_hash"'));
+  const first = files.map((_, place) => isKeys[place] || isRecord[place]);
+  return [...files.filter((_, place) => first[place]), ...files.filter((_, place) => !first[place])];
 }
 
 async function checkOne(file) {
@@ -69,6 +71,10 @@ async function checkOne(file) {
     state.keys = found.keys;
     part("keys").textContent = `Signatures are checked against the keys of ${found.origin}.`;
     return `The keys of ${found.origin} were taken.`;
+  }
+  if (found.kind === "record") {
+    state.records.set(found.room, found.record);
+    return `The log's record of room ${found.room} was taken: its file is compared with it.`;
   }
   part("results").append(reportNode(found, performance.now() - began));
   return sentence(found);
