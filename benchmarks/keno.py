@@ -369,7 +369,8 @@ async def _make_games(extent: Extent, house: House) -> None:
     for groups in _turns(extent):
         for group in groups:
             every |= dict.fromkeys(group.games, _interval(group, extent))
-    begins = time.time() + 0.5 + len(every) / 150
+    # Rounds begin with a second, and none within the next one: in the middle of a second all agree.
+    begins = int(time.time() + 2.5 + len(every) / 150) + 0.5
     for name, each in every.items():
         starts_in, terms = timedelta(seconds=begins - time.time()), replace(TERMS, interval=each)
         await house.keno.create_game(name, SOL, terms, starts_in=starts_in, by=None)

@@ -20,7 +20,7 @@ PLACE_BETS = (
     "bigint[],bigint[],bigint[],text[],bigint[],boolean[],bigint[],bigint[],bigint[],text[])"
 )
 SELL_TICKETS = (
-    "keno.sell_tickets(text,text,bigint,timestamp with time zone,timestamp with time zone,"
+    "keno.sell_tickets(text,text,bigint[],timestamp with time zone,timestamp with time zone,"
     "integer[],integer[],bigint[],integer[],text[],bigint[],smallint[],bigint[],bigint[],bigint[],"
     "bigint[],bigint[],smallint[],boolean[],bit[],text[])"
 )

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -7,6 +8,7 @@ import pytest
 
 from rooms.contexts.keno.service.judging import Asked
 from rooms.contexts.keno.service.lean import Bought
+from rooms.contexts.keno.service.stakes import STAKE_SHARDS, stake_shard
 from rooms.kernel.refusal import Refusal
 from rooms.kernel.time import from_millis
 from tests.houses import ONE, Person
@@ -47,6 +49,32 @@ async def written(keno: KenoHouse) -> Sequence[int]:
         )
     assert row is not None
     return tuple(row)
+
+
+async def stakes(keno: KenoHouse) -> Counter[int]:
+    """Sum what lies in each shard of the stakes."""
+    async with keno.database.snapshot() as tx:
+        rows = await tx.fetch(
+            "SELECT owner, balance FROM ledger.accounts WHERE kind = 'keno_stakes'"
+        )
+    return Counter({int(row["owner"]): row["balance"] for row in rows})
+
+
+async def test_each_stake_of_a_batch_lies_in_the_shard_that_its_round_is_paid_from(
+    keno: KenoHouse,
+) -> None:
+    await open_game(keno)
+    people, before = await buyers(keno, STAKE_SHARDS + 1), await stakes(keno)
+    wanted = Counter[int]()
+    batch = []
+    for place, person in enumerate(people, 1):
+        batch.append(await asked(keno, person, 1, stake=place * STAKE, rounds=2))
+        wanted[stake_shard(person.account)] += 2 * place * STAKE
+
+    sold = await sell(keno, *batch)
+
+    assert None not in sold
+    assert await stakes(keno) - before == wanted
 
 
 async def test_plain_purchases_are_sold_together_and_numbered_in_the_order_of_the_batch(

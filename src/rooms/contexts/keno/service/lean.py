@@ -43,7 +43,7 @@ class Plain(NamedTuple):
 class Lean:
     """Sells what is plain; whatever is not, or turned out not to be, is answered by None.
 
-    The games of a batch are of one operator and asset, its accounts of one shard of the stakes.
+    The games of a batch are of one operator and asset.
     """
 
     database: Database
@@ -79,10 +79,12 @@ class Lean:
         return [None] * len(batch)
 
     async def _sell(self, plain: Sequence[Plain], guess: Guess) -> SoldTogether | None:
-        shard = await self.stakes.shard(guess.asset, stake_shard(plain[0].asked.account))
+        shards = [stake_shard(each.asked.account) for each in plain]
+        accounts = {each: await self.stakes.shard(guess.asset, each) for each in set(shards)}
+        stakes = [accounts[shard] for shard in shards]
         rows = [each.row for each in plain]
         async with self.database.statement() as tx:
-            sold = await self.tickets.sell(tx, rows, shard, guess)
+            sold = await self.tickets.sell(tx, rows, stakes, guess)
             if sold is not None:
                 tickets = sum(row.rounds for row in rows)
                 staked = sum(row.stake * row.rounds for row in rows)

@@ -35,7 +35,7 @@ MOST_TICKETS: Final = 2_000
 class Selling:
     """Sells tickets. Purchases that arrive while a batch is under way become the next batch.
 
-    The accounts of a lane have one shard of the stakes for themselves. A purchase goes the lean
+    The accounts of a lane have shards of the stakes for themselves. A purchase goes the lean
     way first; one that has to be looked at goes a second way, and one whose account somebody else
     has locked waits in a line of its own and not in the way of the others.
     """
@@ -68,8 +68,9 @@ class Selling:
             game = await self._unknown.submit("all", command.game)
         account = await self.stakes.account_of(command.player, game.asset)
         asked = Asked(command, game, account)
-        lane = stake_shard(account), game.operator, game.asset
-        bought = await self._swift.submit(lane, asked)
+        shard = stake_shard(account)
+        lane = shard, game.operator, game.asset
+        bought = await self._swift.submit((shard % AT_ONCE, *lane[1:]), asked)
         if bought is not None:
             return bought
         try:

@@ -190,22 +190,26 @@ class TicketStorage:
         )
 
     async def sell(
-        self, tx: Tx, purchases: Sequence[PlainPurchase], stakes: AccountId, guess: Guess
+        self,
+        tx: Tx,
+        purchases: Sequence[PlainPurchase],
+        stakes: Sequence[AccountId],
+        guess: Guess,
     ) -> SoldTogether | None:
-        """Sell to different accounts at once, their stakes into one account, and tell of it.
+        """Sell to different accounts at once, each one's stakes into an account, and tell of it.
 
         None, and nothing done, where the guess was wrong or somebody has a lock. Raises Violation
         where a purchase is in the books already, its player has too little, or nothing would
         cover its prizes.
         """
         row = await tx.row(
-            "SELECT accepted_at, purchases FROM keno.sell_tickets($1, $2, $3, $4, $5, "
-            "$6::text::integer[], $7::text::integer[], $8::text::bigint[], "
+            "SELECT accepted_at, purchases FROM keno.sell_tickets($1, $2, $3::text::bigint[], "
+            "$4, $5, $6::text::integer[], $7::text::integer[], $8::text::bigint[], "
             "$9::text::integer[], $10::text::text[], $11::text::bigint[], $12::text::smallint[], "
             "$13::text::bigint[], $14::text::bigint[], $15::text::bigint[], $16::text::bigint[], "
             "$17::text::bigint[], $18::text::smallint[], $19::text::boolean[], "
             "$20::text::bit(80)[], $21::text::text[])",
-            *(guess.operator, guess.asset, stakes, guess.since, guess.until),
+            *(guess.operator, guess.asset, array(stakes), guess.since, guess.until),
             *map(array, (guess.games, guess.chains, guess.first_open)),
             *map(array, zip(*purchases, strict=True)),
         )
