@@ -1,3 +1,4 @@
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -183,3 +184,29 @@ async def test_arrays_of_numbers_and_of_awkward_texts_are_read_as_they_are(
 def test_an_array_has_no_invisible_characters(text: str) -> None:
     with pytest.raises(ValueError, match="visible"):
         array([text])
+
+
+async def test_who_is_ended_in_the_middle_of_a_transaction_leaves_none_behind(dsn: Dsn) -> None:
+    """Not even one that the driver would end, telling the loop of it as of a mistake."""
+    alone = Database(dsn.app, Doorbell(), size=1)
+    await alone.open()
+    mistakes: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: mistakes.append(told))
+    begun = asyncio.Event()
+
+    async def look() -> None:
+        async with alone.connection() as connection:
+            await connection.execute("BEGIN; INSERT INTO parimutuel.hosts VALUES (1)")
+            begun.set()
+            await connection.fetchval("SELECT pg_sleep(60)")
+
+    task = asyncio.create_task(look())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await hosts(alone) == []
+    assert alone.connections() == {"used": 0, "idle": 1, "limit": 1}
+    await alone.close()
+    assert mistakes == []

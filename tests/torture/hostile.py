@@ -117,7 +117,7 @@ def attacks(seed: int, standing: Standing, count: int) -> Iterator[Attack]:
         if random.random() < FRAMED:
             kind, damage = random.choice(DAMAGES)
             hurt = damage(random, ask)
-            framed, bodiless = not ask.handshake, hurt.method == b"HEAD"
+            framed, bodiless = not (ask.handshake or ask.endless), hurt.method == b"HEAD"
             attack = Attack(kind, hurt.wire(), framed=framed, bodiless=bodiless)
         else:
             kind, frame = random.choice(FRAMES)

@@ -26,7 +26,8 @@ LARGEST_BODY: Final = 64 * 1024
 class Ask:
     """A request in parts; on the wire its length is true unless a header says otherwise.
 
-    ``route`` is what it meant to ask. After a ``handshake`` HTTP may be over.
+    ``route`` is what it meant to ask. After a ``handshake`` HTTP may be over, and the answer of an
+    ``endless`` one has no end.
     """
 
     method: bytes
@@ -35,6 +36,7 @@ class Ask:
     body: bytes | None = None
     route: str = ""
     handshake: bool = False
+    endless: bool = False
 
     def wire(self) -> bytes:
         """Write it as HTTP/1.1."""

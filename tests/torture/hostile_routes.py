@@ -73,7 +73,7 @@ PAGES: Final = tuple(
     Route("GET", path, {})
     for path in (
         *("/", "/r/{room}", "/keno", "/verify", "/errors/E-STAKE", "/api/docs"),
-        "/v1/live",
+        *("/v1/live", "/live/rooms", "/live/rooms/{room}"),
     )
 )
 
@@ -110,6 +110,7 @@ def asking(random: Random, standing: Standing, route: Route, number: int) -> Ask
         None if body is None else json.dumps(body).encode(),
         route=route.name,
         handshake=route.path == "/v1/live",
+        endless=route.path.startswith("/live/"),
     )
 
 

@@ -1,8 +1,9 @@
 """The one PostgreSQL: a pool of connections, and transactions that carry their facts."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import perf_counter
@@ -231,6 +232,11 @@ class Database:
                     # step with it. Such a connection is of no use to whoever gets it next.
                     connection.terminate()
                     raise ConnectionResetError("the session was ended") from problem
+                except asyncio.CancelledError:
+                    # Who is ended in the middle of BEGIN has begun a transaction that nobody ends.
+                    with suppress(*Unavailable):
+                        await connection.execute("ROLLBACK")
+                    raise
         except Unavailable as problem:
             if is_away(problem):
                 UNAVAILABLE.inc()

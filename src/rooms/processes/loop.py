@@ -6,9 +6,10 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Final
 
-# How many more objects were made than dropped before the youngest are looked through, and how
-# many such looks make one at the older.
-COLLECT_AFTER: Final = (5_000, 20, 200)
+# How many more objects were made than dropped before the youngest are looked through, how many
+# such looks make one at the older, and how many of those one at all there are. What a look at the
+# older finds in use, as all requests are that are being answered, stays until the look at all.
+COLLECT_AFTER: Final = (5_000, 20, 2)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
