@@ -1,17 +1,21 @@
 """The oracle's rows: ticks with their observations, and the watches in force."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from rooms.contexts.oracle.api import Newest, NewWatch
 from rooms.contexts.oracle.domain import Folded, History, Past, Watch
 from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
 from rooms.platform.metrics import PRICE_AGE, WATCHES
-from rooms.proof.condition import Watching, leaves, market_json, parse_market
+from rooms.proof.condition import Condition, Watching, leaves, market_json, parse_market
 from rooms.proof.consensus import Observation, observation_json
 from rooms.proof.terms import OracleTerms, oracle_json, parse_oracle
 
+MOST_MARKETS: Final = 10_000
 AT_A_STRETCH: Final = 100
 """Rows that are read or written without giving way to everybody else in the process."""
 
@@ -207,8 +211,9 @@ class OracleStorage:
     async def watches_in_force(self, tx: Tx) -> list[Watch]:
         rows = tx.cursor(
             """
-            SELECT id, subject, terms_id, market, resolve, confirmations, token_window,
-                   first_tick, created_at, settles_at, clear_at, clear_tick, met_since, met_ticks
+            SELECT id, subject, terms_id, market::text AS market, resolve, confirmations,
+                   token_window, first_tick, created_at, settles_at, clear_at, clear_tick,
+                   met_since, met_ticks
             FROM oracle.watches
             WHERE ended_at IS NULL
             ORDER BY id
@@ -273,12 +278,18 @@ async def read_watches(tx: Tx) -> None:
     PRICE_AGE.set(row["age"] or 0)
 
 
+@lru_cache(maxsize=MOST_MARKETS)
+def _condition(market: str) -> Condition:
+    """Parse a market, the same at every tick for as long as it is watched."""
+    return parse_market(msgspec.json.decode(market))
+
+
 def _watch(row: Row) -> Watch:
     return Watch(
         id=row["id"],
         subject=row["subject"],
         terms=row["terms_id"],
-        condition=parse_market(row["market"]),
+        condition=_condition(row["market"]),
         first_tick=row["first_tick"],
         confirmations=row["confirmations"],
         token_window=row["token_window"],
