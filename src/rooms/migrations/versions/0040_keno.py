@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0042"
+revision = "0040"
 down_revision = "0039"
 
 # As before, but each purchase names the account that its stakes go to, so that two batches at once
