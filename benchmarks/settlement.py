@@ -1,5 +1,6 @@
 """How long does it take to pay a room of 10,000, 100,000, a million bets, and who waits for it?"""
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,7 @@ from benchmarks.feeds import Feeds, price_feeds
 from benchmarks.figures import Figure, Target
 from benchmarks.inspection import count_wrong, wrong_books
 from benchmarks.lab import Lab
-from benchmarks.measuring import LongestHold, watching_the_loop
+from benchmarks.measuring import Costs, LongestHold, counting_costs, watching_the_loop
 from benchmarks.settings import settings_for
 from benchmarks.stage import OWNER, open_rooms
 from benchmarks.stock import stock_bets, stock_players, tidy
@@ -61,19 +62,19 @@ class Settlements:
 
     async def measure(self, name: str, count: int) -> list[Figure]:
         """Pay a new room of so many bets in each run."""
-        times, holds = [], []
+        times, holds, details = [], [], []
 
         async def run() -> None:
             room = await self._decided(count)
-            took, hold = await self._pay(room)
+            took, hold, costs = await self._pay(room)
             await self._require_paid(room, count)
             times.append(took)
             holds.append(hold)
+            details.append({"bets_per_second": count * 1000 / took, **costs.per(count)})
 
         references = [ref8 for _, ref8 in await self.lab.runs(run)]
-        rates = [{"bets_per_second": count * 1000 / took} for took in times]
         return [
-            self.lab.figure(f"settlement/{name}", times, references, rates),
+            self.lab.figure(f"settlement/{name}", times, references, details),
             self.lab.held(f"settlement/{name}/held", holds),
         ]
 
@@ -98,16 +99,17 @@ class Settlements:
         async with self.owner.transaction() as tx:
             return bool(await tx.value(statement, subject))
 
-    async def _pay(self, room: RoomId) -> tuple[float, LongestHold]:
-        """Give how long the transaction took, milliseconds, and how long it held the loop."""
+    async def _pay(self, room: RoomId) -> tuple[float, LongestHold, Costs]:
+        """Give how long the transaction took, milliseconds, how long it held the loop, its cost."""
         rooms = self.house.rooms
         assert isinstance(rooms, RoomsService), "the payout without the view of the room after it"
-        async with watching_the_loop() as longest:
+        counting = counting_costs(self.owner, python=os.getpid(), postgres=self.lab.server.pid)
+        async with counting as costs, watching_the_loop() as longest:
             began = time.perf_counter()
             paid = await rooms.settling.pay(room)
             took = time.perf_counter() - began
         assert paid, "it was decided and not yet paid"
-        return took * 1000, longest
+        return took * 1000, longest, costs
 
     async def _require_paid(self, room: RoomId, count: int) -> None:
         async with self.owner.transaction() as tx:

@@ -34,11 +34,12 @@ class LedgerStorage:
     async def add_movements(self, tx: Tx, movements: Sequence[Movement]) -> None:
         await tx.execute(
             "INSERT INTO pg_temp.movements (account_id, amount, kind, ref) "
-            "SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])",
-            [movement.account for movement in movements],
-            [movement.amount for movement in movements],
-            [movement.kind for movement in movements],
-            [movement.ref for movement in movements],
+            "SELECT * FROM unnest($1::text::bigint[], $2::text::bigint[], "
+            "$3::text::text[], $4::text::text[])",
+            array([movement.account for movement in movements]),
+            array([movement.amount for movement in movements]),
+            array([movement.kind for movement in movements]),
+            array([movement.ref for movement in movements]),
         )
 
     async def post(self, tx: Tx, key: str) -> JournalId:

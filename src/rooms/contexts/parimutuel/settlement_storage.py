@@ -13,7 +13,7 @@ from typing import Any, Final
 from rooms.kernel.ids import AccountId, JournalId, RoomId
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx, array
-from rooms.proof.pool import Fees, Side
+from rooms.proof.pool import BPS, Fees, Side
 
 # How many rows hold the stakes of all unsettled rooms, so that bettors do not wait on one row.
 POOL_SHARDS: Final = 4
@@ -28,8 +28,8 @@ JUDGED: Final = """(
     SELECT bet.*, late.room_id IS NOT NULL AS unbound FROM parimutuel.bets AS bet
     LEFT JOIN parimutuel.unbound AS late USING (room_id, player_id))"""
 
-# A fee's share of so many bps, rounded down: a product of both could exceed a bigint.
-SHARE_OF_FEE: Final = "fee / 10000 * {bps} + fee % 10000 * {bps} / 10000"
+# Integers of the database are below this.
+BIGINT: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +119,21 @@ class SettlementStorage:
         return RoomDecision(outcome=Side(outcome) if outcome else None, **columns)
 
     async def make_room(self, tx: Tx, time_out: timedelta) -> None:
-        """Let this transaction's statements take more memory and time than those of requests."""
+        """Let this transaction's statements take more memory and time than those of requests.
+
+        They read bets by the page, until ``bets_are_read``: in the order of the index, which is
+        that of the players, each bet of a room of ten thousand would be on another page.
+        """
         await tx.execute(
-            "SELECT set_config('work_mem', $1, true), set_config('statement_timeout', $2, true)",
+            "SELECT set_config('work_mem', $1, true), set_config('statement_timeout', $2, true), "
+            "set_config('enable_indexscan', 'off', true)",
             WORK_MEMORY,
             f"{time_out // timedelta(milliseconds=1)}ms",
         )
+
+    async def bets_are_read(self, tx: Tx) -> None:
+        """Let what follows find its rows, which are in order or few, by an index again."""
+        await tx.execute("SELECT set_config('enable_indexscan', 'on', true)")
 
     async def add_unbound(self, tx: Tx, room: RoomId, bets: Sequence[int]) -> int:
         """Remember which of these bets are of the room; give how many."""
@@ -220,14 +229,14 @@ class SettlementStorage:
         bps: Sequence[int],
     ) -> None:
         """Fill ``pg_temp.rewards``: per counted bet and level, by account."""
-        one, two, three = (SHARE_OF_FEE.format(bps=f"${n}::bigint") for n in (5, 6, 7))
+        fee, share, of_fee = fee_in_sql(takeout, handle)
+        one, two, three = (share.format(bps=f"${n}::bigint") for n in (3, 4, 5))
         await tx.execute(
             f"""
             WITH line AS MATERIALIZED (
                 SELECT upline_1, upline_2, upline_3, parimutuel.total({one}) AS one,
                        parimutuel.total({two}) AS two, parimutuel.total({three}) AS three
-                FROM (SELECT upline_1, upline_2, upline_3,
-                             div($3::numeric * stake, $4)::bigint AS fee
+                FROM (SELECT upline_1, upline_2, upline_3, {fee} AS fee
                       FROM {decision.bets} AS judged
                       WHERE room_id = $1 AND NOT unbound
                         AND ($2::timestamptz IS NULL OR accepted_at < $2)
@@ -246,9 +255,8 @@ class SettlementStorage:
             """,
             room,
             decision.cutoff,
-            takeout,
-            handle,
             *(*bps, None, None, None)[:3],
+            *of_fee,
         )
 
     async def pay_rewards(self, tx: Tx, room: RoomId) -> int:
@@ -291,6 +299,24 @@ class SettlementStorage:
             settled.journal,
             at,
         )
+
+
+def fee_in_sql(takeout: int, handle: int) -> tuple[str, str, tuple[int, ...]]:
+    """Say what fee a ``stake`` brought, ``takeout * stake // handle``, and a level's ``bps`` of it.
+
+    Gives two expressions and the values of the first one's parameters, from $6 on. ``numeric``
+    would be right for every amount and costs as much as all the rest of a bet's rewards. With
+    ``bps = ceil(10_000 * takeout / handle)`` and ``rest = handle * bps - 10_000 * takeout`` the fee
+    is ``(stake * bps - ceil(stake * rest / handle)) // 10_000``, where no product exceeds a bigint
+    as long as the rest is small, as it is where the takeout is so many bps, rounded down.
+    """
+    bps = -(-takeout * BPS // handle)
+    rest = handle * bps - takeout * BPS
+    if handle * max(rest + 1, BPS) < BIGINT:
+        fee = "(stake * $6::bigint - (stake * $7::bigint + $8::bigint - 1) / $8) / 10000"
+        return fee, "fee * {bps} / 10000", (bps, rest, handle)
+    share = "fee / 10000 * {bps} + fee % 10000 * {bps} / 10000"
+    return "div($6::numeric * stake, $7)::bigint", share, (takeout, handle)
 
 
 def pool_shard(account: AccountId) -> int:

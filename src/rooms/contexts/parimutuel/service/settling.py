@@ -215,6 +215,7 @@ class Settling:
             handle=totals.handle,
             bps=terms.reward_bps,
         )
+        await self.settlements.bets_are_read(tx)
         rewards = await self.settlements.pay_rewards(tx, room.id)
         await self.referral.accrue(tx, SOL)
         breakage = taken.net - await self.settlements.paid_out(tx)
@@ -249,6 +250,7 @@ class Settling:
     ) -> None:
         await self.ledger.open_movements(tx)
         await self.settlements.pay_bets(tx, room.id, decision, None, 0)
+        await self.settlements.bets_are_read(tx)
         settled = Settled(
             outcome=None,
             reason=reason,
