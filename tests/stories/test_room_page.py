@@ -20,10 +20,12 @@ async def test_somebody_sees_the_quote_bets_from_the_page_and_reads_what_came_of
     await api.set_feed(asset, price="100")
     ada = await api.player("Ada")
     long = await ada.open_room(coin(asset, "120"), resolve="at_close", settles_in="10m")
-    room = await ada.open_room(coin(asset, "110"), resolve="at_close", settles_in="15s")
-    await ada.must_bet(room, "NO", ONE)
     async with opened_tab(browser, reduced_motion="reduce") as page:
         page.set_default_timeout(60 * SECONDS)
+        await page.goto(f"{house.base}/")  # a browser takes its time, a room does not wait for it
+        await page.locator(".card").first.wait_for()
+        room = await ada.open_room(coin(asset, "110"), resolve="at_close", settles_in="15s")
+        await ada.must_bet(room, "NO", ONE)
         await page.goto(f"{house.base}/r/{room['id']}")
         await page.get_by_role("button", name="Bet with 100 SOL").dblclick()
         await page.get_by_label("Stake in SOL").fill("1")
