@@ -20,6 +20,7 @@ from benchmarks.feeds import price_feeds
 from benchmarks.figures import Details, Figure, Target
 from benchmarks.lab import Lab
 from benchmarks.measuring import percentiles_ms
+from benchmarks.processes import end_with_parent
 from benchmarks.settings import settings_for
 from rooms.contexts.keno.events import GameChanged
 from rooms.entrypoints.gateway.feed.channels import Frame
@@ -194,6 +195,7 @@ async def _crowd() -> AsyncIterator[Crowd]:
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=end_with_parent,
     )
     try:
         crowd = Crowd(running)

@@ -1,7 +1,9 @@
 """Processes that a benchmark starts, each of which says in one line that it is ready."""
 
 import asyncio
+import ctypes
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +15,17 @@ import msgspec
 ROOT: Final = Path(__file__).parents[1]
 READY_WITHIN: Final = 120.0
 STOPPED_WITHIN: Final = 30.0
+PR_SET_PDEATHSIG: Final = 1
+_SYSTEM: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def end_with_parent() -> None:
+    """Called in a new process: have it told to end when who started it is gone, however that was.
+
+    Only Linux can. Without it, what a killed benchmark had started waits for ever.
+    """
+    if _SYSTEM is not None:
+        _SYSTEM.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @asynccontextmanager
@@ -32,6 +45,7 @@ async def process(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=written,
+            preexec_fn=end_with_parent,
         )
     try:
         yield running.pid, await _ready(running, log)
@@ -70,6 +84,7 @@ async def ask(*arguments: str, given: object) -> Any:
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=end_with_parent,
     )
     try:
         said, _ = await running.communicate(msgspec.json.encode(given))

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
+from benchmarks.processes import end_with_parent
 from rooms.platform.migrate import apply_pending
 from rooms.platform.postgres import EmbeddedPostgres
 from rooms.platform.postgres.cluster import SUPERUSER, Cluster
@@ -116,6 +117,7 @@ class Server:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=end_with_parent,
         )
         said, complained = await running.communicate()
         assert running.returncode == 0, complained.decode(errors="replace")
