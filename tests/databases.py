@@ -56,7 +56,8 @@ _EMPTY: Final = f"""
             GET DIAGNOSTICS removed = ROW_COUNT;
             total := total + removed;
         END LOOP;
-        PERFORM setval(seqrelid, seqstart, false) FROM pg_sequence
+        -- Entries are numbered from 1,000 by the thousand, whatever their sequence began with.
+        PERFORM setval(seqrelid, greatest(seqstart, seqincrement), false) FROM pg_sequence
             WHERE pg_sequence_last_value(seqrelid) IS NOT NULL;
         PERFORM set_config('tests.removed', total::text, false);
     END $$
