@@ -51,6 +51,8 @@ IN_FLIGHT: Final = 1_024
 SHORT: Final = timedelta(seconds=2)
 FEW: Final = 20
 TRIES: Final = 3
+# So many games are made to see how long the others will take.
+FIRST_GAMES: Final = 50
 GUARD: Final = timedelta(seconds=1)
 STAKE: Final = 1_000_000
 FUNDS: Final = 10**18
@@ -369,10 +371,20 @@ async def _make_games(extent: Extent, house: House) -> None:
     for groups in _turns(extent):
         for group in groups:
             every |= dict.fromkeys(group.games, _interval(group, extent))
+    first = _names("first", extent.of(FIRST_GAMES))
+    begun = time.time()
+    await _make(house, dict.fromkeys(first, SHORT), begun)
+    each = (time.time() - begun) / len(first)
     # Rounds begin with a second, and none within the next one: in the middle of a second all agree.
-    begins = int(time.time() + 2.5 + len(every) / 150) + 0.5
-    for name, each in every.items():
-        starts_in, terms = timedelta(seconds=begins - time.time()), replace(TERMS, interval=each)
+    begins = int(time.time() + 2.5 + 1.5 * each * len(every)) + 0.5
+    await _make(house, every, begins)
+
+
+async def _make(house: House, every: dict[str, timedelta], begins: float) -> None:
+    """Make games with these intervals."""
+    for name, interval in every.items():
+        starts_in = timedelta(seconds=begins - time.time())
+        terms = replace(TERMS, interval=interval)
         await house.keno.create_game(name, SOL, terms, starts_in=starts_in, by=None)
 
 
