@@ -270,5 +270,6 @@ async def _set_database(rings: Sequence[Ring], clocks: Clocks) -> None:
     clocks.database.set(rings[0].dice.uniform(-DATABASE_FARTHEST, DATABASE_FARTHEST))
     await rings[0].moment(CLOCKS_ARE_READ)
     for ring in rings:
+        ring.stepped = True
         for of in (CLOCK, LOG):
             await ring.leader(of)

@@ -12,7 +12,7 @@ from rooms.proof.leaves import PublishedKeys, Signers
 from rooms.proof.merkle import leaf_hash, root_of
 from rooms.proof.receipt import Receipt, is_receipt_of
 from rooms.proof.roundfile import parse_ticket
-from rooms.proof.ticketcheck import verify_ticket
+from rooms.proof.ticketcheck import BINDING, LATE_BINDING, verify_ticket
 from tests.torture.clock_ring import Ring
 from tests.torture.crash_picture import wrong_heads
 
@@ -83,6 +83,11 @@ async def _unverified(ring: Ring, number: TicketId, signers: Signers) -> list[st
     proof = parse_ticket(await ring.house.keno.ticket_proof(number, None))
     report = verify_ticket(proof, signers)
     if report.verdict == "verified":
+        return []
+    # Given back while no head had it in time; then the clock was set back, and a head was signed
+    # by it at a time that had been over (decision 0067).
+    wrong = [step for step in report.steps if not step.ok]
+    if ring.stepped and proof.refund == LATE_BINDING and [each.name for each in wrong] == [BINDING]:
         return []
     return [f"ticket {number}: {report.verdict}: {report.steps}"]
 

@@ -98,6 +98,7 @@ class Ring:
     takeovers: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     leaves: int = 0
+    stepped: bool = False
     closing: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
