@@ -41,6 +41,10 @@ _TABLES: Final = """
     WHERE class.relkind = 'r' AND class.oid >= 16384 AND schema.nspname !~ '^pg_'
       AND pg_relation_size(class.oid) > 0
 """
+# Where each number goes on: not always at the sequence's own start.
+_NUMBERS: Final = """
+    SELECT class.oid::regclass::text FROM pg_class AS class WHERE class.relkind = 'S'
+"""
 _END_SESSIONS: Final = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -56,9 +60,6 @@ _EMPTY: Final = f"""
             GET DIAGNOSTICS removed = ROW_COUNT;
             total := total + removed;
         END LOOP;
-        -- Entries are numbered from 1,000 by the thousand, whatever their sequence began with.
-        PERFORM setval(seqrelid, greatest(seqstart, seqincrement), false) FROM pg_sequence
-            WHERE pg_sequence_last_value(seqrelid) IS NOT NULL;
         PERFORM set_config('tests.removed', total::text, false);
     END $$
 """
@@ -89,6 +90,7 @@ class Databases:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _schema: list[tuple[int, int]] = field(default_factory=list)
     _seeds: dict[str, str] = field(default_factory=dict)
+    _numbered: list[tuple[str, int, bool]] = field(default_factory=list)
 
     async def lend(self) -> str:
         """Give the name of a database."""
@@ -128,6 +130,9 @@ class Databases:
                 rows = await connection.fetchval(f"SELECT jsonb_agg(seed) FROM {name} AS seed")
                 if rows is not None:
                     self._seeds[name] = rows
+            for (name,) in await connection.fetch(_NUMBERS):
+                number = await connection.fetch(f"SELECT last_value, is_called FROM {name}")
+                self._numbered.append((name, number[0]["last_value"], number[0]["is_called"]))
         finally:
             await connection.close()
 
@@ -140,6 +145,7 @@ class Databases:
                     f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, $1)",
                     rows,
                 )
+            await connection.executemany("SELECT setval($1::text, $2, $3)", self._numbered)
             removed = int(await connection.fetchval("SELECT current_setting('tests.removed')"))
         self._removed[name] = self._removed.get(name, 0) + removed
 
