@@ -42,7 +42,7 @@ async def _bet(stepped: SteppedHouse, bet: PlaceBet, say: Say, name: str) -> Non
     except Refusal as refusal:
         say(name, refusal.code)
     else:
-        say(name, placed.value)
+        say(name, placed.value._asdict())
 
 
 CROWD: Final = tuple(f"bettor {number}" for number in range(12))

@@ -110,7 +110,7 @@ async def _bought(stepped: SteppedHouse, command: BuyTickets, say: Say, name: st
     except Refusal as refusal:
         say(name, refusal.code)
     else:
-        say(name, bought.value)
+        say(name, bought.value._asdict())
 
 
 async def _sold(stage: Stage, scene: Scene, *, entropy: str = "none") -> None:
