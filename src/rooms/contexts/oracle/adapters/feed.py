@@ -59,11 +59,14 @@ class HttpFeed:
         time = asyncio.get_running_loop().time
         until, left = time() + time_out, iter(batches)
         readings: Readings = {}
+        turn = asyncio.Lock()
 
         async def ask_on() -> None:
             for batch in left:
+                async with turn:
+                    # One question begins in a turn of the loop: together they hold up everybody.
+                    await asyncio.sleep(0)
                 readings.update(await self._ask(batch, until - time(), attempts))
-                await asyncio.sleep(0)  # what is not even asked must not hold up everybody else
 
         await asyncio.gather(*(ask_on() for _ in range(min(AT_ONCE, len(batches)))))
         return readings
