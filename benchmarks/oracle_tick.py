@@ -14,6 +14,7 @@ from benchmarks.stock import stock_players
 from benchmarks.waiting import until
 from rooms.platform.database import Database
 from rooms.processes.compose import House, open_house
+from rooms.processes.loop import keep_what_is_loaded
 from rooms.processes.run import running
 
 ASKS: Final = (
@@ -42,6 +43,7 @@ async def measure(lab: Lab) -> list[Figure]:
         async with open_house(settings_for(lab.folder, feeds), lab.server.url(DATABASE)) as house:
             await open_rooms(house, host, [_question(asset) for asset in assets])
             await _tick(house, owner)  # it opens the connections
+            keep_what_is_loaded()
             ticks = []
             for number in range(1, lab.extent.runs + 1):
                 lab.say(f"run {number} of {lab.extent.runs}")

@@ -21,6 +21,7 @@ from rooms.kernel.ids import CommandKey, PlayerId
 from rooms.platform.migrate import ROLES
 from rooms.processes.catalogue import CONTEXTS
 from rooms.processes.compose import House, open_house
+from rooms.processes.loop import keep_what_is_loaded
 from rooms.processes.run import running
 
 OWNER: Final = ROLES[0]
@@ -56,6 +57,7 @@ class Stage:
         """Run the house in this process, as ``rooms up`` does."""
         settings = settings_for(self.lab.folder, self.feeds)
         async with open_house(settings, self.url) as house, running(house, modules):
+            keep_what_is_loaded()
             yield house
 
     async def inspect(self, name: str) -> list[Figure]:

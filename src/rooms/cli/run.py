@@ -14,7 +14,7 @@ from rooms.platform.settings import Settings, load
 from rooms.platform.telemetry import log_to
 from rooms.processes.catalogue import CONTEXTS, GATEWAY, MODULES, PURPOSES
 from rooms.processes.compose import open_house
-from rooms.processes.loop import run_loop
+from rooms.processes.loop import keep_what_is_loaded, run_loop
 from rooms.processes.run import running
 from rooms.processes.telemetry import watched
 from rooms.processes.up import stop_on_signals
@@ -62,6 +62,7 @@ async def _run(
         if web is not None:
             await stack.enter_async_context(serve_gateway(house, web, sandbox=False))
         port = None if web is None else web.getsockname()[1]
+        keep_what_is_loaded()
         words = f"running {', '.join(modules)}" + (f" on port {port}" if port else "")
         report(
             {"ready": True, "modules": modules, "port": port},

@@ -19,6 +19,7 @@ from rooms.platform.settings import Settings, load, sandbox_overrides
 from rooms.processes.catalogue import CONTEXTS
 from rooms.processes.compose import open_house
 from rooms.processes.games import open_games
+from rooms.processes.loop import keep_what_is_loaded
 from rooms.processes.run import running
 from rooms.processes.telemetry import watched
 from rooms.processes.web import serve_gateway
@@ -82,6 +83,7 @@ async def up(
         await stack.enter_async_context(_robots(base, options, settings))
         addresses = _addresses(options, base, sandbox.url)
         (options.data / ADDRESSES).write_bytes(msgspec.json.encode(addresses))
+        keep_what_is_loaded()
         told(addresses)
         await stop.wait()
 
