@@ -146,6 +146,8 @@ class Track:
                 break
             await house.deliver()
             await house.clock.tick()
+            # A tick passes over what its house pays already, in another heat; this waits for it.
+            await house.clock.settling.pay(room)
         view = await house.rooms.room(room)
         self.expect(view.status in FINAL, f"room {room} stays {view.status}")
         if view.status in FINAL:
