@@ -23,7 +23,7 @@ from rooms.cli.output import JsonOption, progress, table
 from rooms.platform.telemetry import log_to
 from rooms.processes.loop import keep_what_is_loaded
 
-HEADS: Final = ("", "", "median", "worst", "x Ref8", "worst", "floor", "aim", "")
+HEADS: Final = ("", "", "median", "worst", "scaled", "x Ref8", "worst", "floor", "aim", "")
 UNBOUNDED: Final = 10_000
 
 
@@ -109,6 +109,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
         figure.name,
         f"{figure.value:,.5g} {figure.unit}",
         f"{figure.worst:,.5g}",
+        "" if figure.scaled is None else f"{figure.scaled:,.5g}",
         "" if figure.ratio is None else f"{figure.ratio:.2f}",
         "" if figure.worst_ratio is None else f"{figure.worst_ratio:.2f}",
         target.words(figure.floor),

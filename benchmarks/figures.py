@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, median_low
-from typing import Any
+from typing import Any, Final
 
 from rooms.platform.problem import ExitCode, Problem
 
 Details = Mapping[str, float | None]
+
+# What the machine gave on which the floors and aims were taken, in transactions/s.
+REF8_OF_THE_FLOORS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,11 @@ class Target:
         """Say whether a value is at least as good as a bound; without one it always is."""
         return bound is None or (reached <= bound if self.least else reached >= bound)
 
+    def scaled(self, value: float, ref8: float) -> float:
+        """Give what a machine would have given on which the reference is that of the floors."""
+        faster = REF8_OF_THE_FLOORS / ref8
+        return value / faster if self.least else value * faster
+
     def words(self, bound: float | None) -> str:
         """Write a bound for people."""
         return "" if bound is None else f"{bound:g} {'x Ref8' if self.ratio else self.unit}"
@@ -44,11 +52,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One answer: the median over the runs, and the worst run. ``ref8`` in transactions/s."""
+    """One answer: the median over the runs, and the worst run. ``ref8`` in transactions/s.
+
+    ``scaled``: the median of what a machine with the floors' Ref8 would have given.
+    """
 
     name: str
     value: float
     worst: float
+    scaled: float | None
     unit: str
     ref8: float | None
     ratio: float | None
@@ -63,7 +75,7 @@ class Figure:
     def json(self) -> dict[str, Any]:
         """Give the fields of its line of JSON, the details beside the others."""
         names = (
-            *("name", "value", "worst", "unit", "ref8", "ratio", "worst_ratio"),
+            *("name", "value", "worst", "scaled", "unit", "ref8", "ratio", "worst_ratio"),
             *("floor", "aim", "aim_reached", "ok"),
         )
         plain = {name: getattr(self, name) for name in names} | dict(self.details)
@@ -88,7 +100,9 @@ def judge(
     the question asks for proves nothing about speed: then only exact targets are judged.
     """
     worst = max if target.least else min
-    ratios = [value / ref for value, ref in zip(values, references, strict=bool(references))]
+    pairs = list(zip(values, references, strict=bool(references)))
+    ratios = [value / ref for value, ref in pairs]
+    scaled = [target.scaled(value, ref) for value, ref in pairs]
     reached = median(ratios) if target.ratio else median(values)
     judged = at_full_size or target.exact
     middle = values.index(median_low(values))
@@ -96,6 +110,7 @@ def judge(
         name=name,
         value=median(values),
         worst=worst(values),
+        scaled=median(scaled) if scaled else None,
         unit=target.unit,
         ref8=median(references) if references else None,
         ratio=median(ratios) if target.ratio else None,

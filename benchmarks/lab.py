@@ -66,17 +66,12 @@ class Lab:
     def rates(self, name: str, answers: Sequence[tuple[Rate, float]]) -> list[Figure]:
         """Give the figure of a rate, and its ``p99`` where that is held to something."""
         details = [rate.details for rate, _ in answers]
-        figures = [
-            self.figure(
-                name,
-                [rate.per_second for rate, _ in answers],
-                [ref8 for _, ref8 in answers],
-                details,
-            )
-        ]
+        references = [ref8 for _, ref8 in answers]
+        rates = [rate.per_second for rate, _ in answers]
+        figures = [self.figure(name, rates, references, details)]
         if f"{name}/p99" in self.targets:
             slowest = [each["p99_ms"] or 0.0 for each in details]
-            figures.append(self.figure(f"{name}/p99", slowest))
+            figures.append(self.figure(f"{name}/p99", slowest, references))
         return figures
 
     def held(self, name: str, holds: Sequence[LongestHold]) -> Figure:

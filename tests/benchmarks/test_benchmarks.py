@@ -17,7 +17,19 @@ from tests import conftest
 
 ROOT: Final = Path(__file__).parents[2]
 FIELDS: Final = {
-    *("name", "value", "worst", "unit", "ref8", "ratio", "worst_ratio", "floor", "aim", "ok"),
+    *(
+        "name",
+        "value",
+        "worst",
+        "scaled",
+        "unit",
+        "ref8",
+        "ratio",
+        "worst_ratio",
+        "floor",
+        "aim",
+        "ok",
+    ),
 }
 TINY: Final = Extent(runs=1, seconds=0.1, part=0.001)
 # It stops its server, so it runs on one of its own.
