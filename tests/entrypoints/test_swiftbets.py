@@ -59,6 +59,9 @@ class Transport(asyncio.Transport):
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
 
+    def pause_reading(self) -> None:
+        pass
+
 
 class Socket(asyncio.Protocol):
     """What a connection becomes after a handshake."""
@@ -198,6 +201,13 @@ async def test_a_handshake_after_a_bet_does_not_place_it_again() -> None:
     wire.data_received(b"GET /v1/live HTTP/1.1\r\nHost: house\r\n" + upgrade + b"\r\n\r\n")
     assert taken == [bet]
     assert isinstance(cast("Transport", wire.transport).protocol, Socket)
+
+
+async def test_of_requests_sent_at_once_a_few_are_read_before_the_first_is_answered() -> None:
+    wire = a_wire([], [])
+    wire.data_received(A_BET + b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+    assert wire.flow.read_paused
+    assert 0 < len(wire.pipeline) < 300
 
 
 async def test_a_connection_is_closed_when_it_is_idle_and_not_under_a_bet() -> None:

@@ -129,6 +129,11 @@ async def test_answers_come_in_the_order_of_the_requests(
     assert said.count(b"idempotent-replay: true") == 2
 
 
+async def test_requests_sent_at_once_are_all_answered(connection: Connection) -> None:
+    connection.writer.write(LIVEZ * 1_000 + LIVEZ[:-2] + b"Connection: close\r\n\r\n")
+    assert (await connection.said()).count(b"HTTP/1.1 200 ") == 1_001
+
+
 async def test_a_bet_in_pieces_is_one_and_the_connection_closes_when_it_says_so(
     served: Web, connection: Connection
 ) -> None:
@@ -215,6 +220,29 @@ async def test_a_request_for_another_protocol_is_answered_in_this_one(
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
     connection.writer.write(LIVEZ[:-2] + upgrade)
     assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_the_body_after_a_wish_for_another_protocol_is_a_body_and_no_request(
+    served: Web, connection: Connection
+) -> None:
+    token = await served.token(fund=5 * ONE)
+    room = (await served.room(token))["id"]
+    wish = b"Host: house\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c"
+    head, body = a_bet(token, room).replace(b"Host: house", wish).split(b"\r\n\r\n", 1)
+    hidden = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(LIVEZ), head)
+    connection.writer.write(hidden + b"\r\n\r\n")
+    await connection.writer.drain()
+    await served.get("/livez")  # the server has read the head
+    last = LIVEZ[:-2] + b"Connection: close\r\n\r\n"
+    connection.writer.write(LIVEZ + head + b"\r\n\r\n" + body + last)
+    said = await connection.said()
+    assert re.findall(rb"HTTP/1\.1 (\d+)", said) == [b"422", b"201", b"200"]
+
+
+async def test_nothing_is_reached_through_the_house(connection: Connection) -> None:
+    connection.writer.write(b"CONNECT house:443 HTTP/1.1\r\nHost: house:443\r\n\r\n" + LIVEZ)
+    said = await connection.said()
+    assert re.findall(rb"HTTP/1\.1 (\d+)", said) == [b"400"]
 
 
 async def test_an_address_holds_a_number_of_streams_and_gets_back_what_it_leaves(

@@ -1,8 +1,9 @@
 """One player's connection: HTTP as uvicorn reads it, with bounds on what a stranger can do to it.
 
 uvicorn takes heads of any size, takes what follows a body for headers as well, waits for a
-request's end for ever, answers the first of several requests with the fault of a later one, and
-writes to connections that are gone. Not so here.
+request's end for ever, answers the first of several requests with the fault of a later one, reads
+as many requests at once as somebody sends, takes the body of one that wishes for another protocol
+for a request, and writes to connections that are gone. Not so here.
 """
 
 from asyncio import Event, TimerHandle, Transport
@@ -12,6 +13,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final, cast
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -23,6 +25,9 @@ from rooms.entrypoints.gateway.problems import header_lines
 from rooms.entrypoints.gateway.swiftbets import AskedBet, usual
 
 LARGEST_HEAD: Final = 64 * 1024
+# So much is read before it is seen whether requests wait already: reading them takes the loop's
+# time and memory before any limit on requests is asked.
+PIECE: Final = 4 * 1024
 # Seconds from a request's first byte to its last, and from a connection to its first request.
 READ_WITHIN: Final = 20.0
 
@@ -42,6 +47,9 @@ class Wire(HttpToolsProtocol):
         # How much was read since the last byte of a body, or the last end of a head.
         self._beside_bodies = 0
         self._last_words: str | None = None
+        self._unread = b""
+        # It is a request with a wish that is read again without it.
+        self._is_read_again = False
         # Since when nothing is asked; None while something is.
         self._idle_since: float | None = None
         self._deadline: TimerHandle | None = None
@@ -56,6 +64,7 @@ class Wire(HttpToolsProtocol):
         """Tell the request that is being answered that nobody listens."""
         super().connection_lost(exc)
         self.pipeline.clear()
+        self._unread = b""
         if self._running is not None:
             _leave(self._running)
         for timer in (self._deadline, self.timeout_keep_alive_task):
@@ -73,14 +82,53 @@ class Wire(HttpToolsProtocol):
         """Take what came, but no head without end and nothing after what was no HTTP."""
         if self._last_words is not None or self.transport.is_closing():
             return
-        self._beside_bodies += len(data)
-        super().data_received(data)
-        if self._beside_bodies > LARGEST_HEAD:
-            part = "head" if self._in_head else "end"
-            self.send_400_response(f"The {part} of the request is too large.")
+        self._unread += data
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read piece after piece; what comes while requests wait for their turn waits as well."""
+        while self._unread and not self.pipeline:
+            piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
+            self._beside_bodies += len(piece)
+            self._read(piece)
+            if self._beside_bodies > LARGEST_HEAD:
+                part = "head" if self._in_head else "end"
+                self.send_400_response(f"The {part} of the request is too large.")
+            if self._last_words is not None or self.transport.is_closing():
+                self._unread = b""
+        if self._unread:
+            self.flow.pause_reading()
+
+    def _read(self, piece: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(piece)
+        except HttpParserUpgrade as upgrade:
+            if self._is_read_again:
+                self._read_again(piece[upgrade.args[0] :])
+            else:
+                self.handle_websocket_upgrade()
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _read_again(self, rest: bytes) -> None:
+        """Read a request that wishes for a protocol that is not spoken here without its wish.
+
+        The parser takes all that follows such a head for the other protocol, its body too.
+        """
+        if self.parser.get_method() == b"CONNECT":
+            self.send_400_response("Nothing is reached through here.")
+            return
+        lines = header_lines(line for line in self._head_lines if line[0] != b"upgrade")
+        version = self.parser.get_http_version().encode()
+        begun = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._unread = b"%b%b\r\n%b" % (begun, lines, rest) + self._unread
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to what reads WebSockets, as soon as nothing else uses it."""
+        self._unread = b""  # who asks for a WebSocket waits for the answer
         running = self._running
         if running is not None and not running.response_complete:
             self.send_400_response("A WebSocket begins a connection, or follows an answer.")
@@ -102,11 +150,21 @@ class Wire(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Start the application, as soon as the earlier requests are answered."""
         self._in_head, self._beside_bodies = False, 0
+        self._is_read_again = self.parser.should_upgrade() and not self._asks_for_websocket()
+        if self._is_read_again:
+            return
         bet = self._begin_bet()
         if bet is None:
             self._tell_uvicorn()
         else:
             self.cycle = bet
+
+    def _asks_for_websocket(self) -> bool:
+        wish = dict(self._head_lines).get(b"upgrade", b"")
+        return self.ws_protocol_class is not None and wish.lower() == b"websocket"
+
+    def _should_upgrade(self) -> bool:
+        return not self._is_read_again
 
     def _tell_uvicorn(self) -> None:
         """Let uvicorn hear of a request that it has to answer; of bets it hears nothing."""
@@ -136,7 +194,10 @@ class Wire(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Let the request be read to its end."""
-        self._in_head, self._beside_bodies, self._reading_since = True, 0, None
+        self._in_head = True
+        if self._is_read_again:
+            return
+        self._beside_bodies, self._reading_since = 0, None
         bet = self.cycle
         if not isinstance(bet, Bet):
             super().on_message_complete()
@@ -190,6 +251,7 @@ class Wire(HttpToolsProtocol):
             if not self.transport.is_closing():
                 self.flow.resume_reading()
                 self._rest()
+        self._read_on()
 
     def _rest(self) -> None:
         """Close the connection if nothing is asked for as long as uvicorn waits.
