@@ -1,7 +1,9 @@
 """What every test may stand on: a real PostgreSQL, and a fresh migrated database for each test."""
 
 import asyncio
+import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
@@ -29,6 +31,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 
+# What is compiled is kept, also where a shell is told otherwise: three processes of pytest and some
+# hundred commands would each compile everything anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 # Where no command has said how to log, structlog draws each traceback with all its locals.
 structlog.configure(
     processors=[
@@ -46,6 +54,12 @@ WAITING: Final = ("tests/stories/", "tests/faults/test_clock.py", "tests/faults/
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave alone what is there for all tests: modules and their items."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

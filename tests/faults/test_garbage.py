@@ -30,7 +30,6 @@ def tuned() -> Iterator[None]:
     usual = gc.get_threshold()
     keep_what_is_loaded()
     yield
-    gc.unfreeze()
     gc.set_threshold(*usual)
 
 
