@@ -10,14 +10,15 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from rooms.contexts.oracle.api import Newest, NewWatch, Priced, Tick
+from rooms.contexts.oracle.api import Basis, Newest, NewWatch, Priced, Tick
 from rooms.contexts.oracle.events import ConditionMet, ConditionNotMet
+from rooms.contexts.oracle.storage import OracleStorage
 from rooms.kernel.ids import RoomId
 from rooms.kernel.time import Instant, to_millis
 from rooms.platform.clock import SystemClock
 from rooms.platform.database import Database, Tx
-from rooms.proof.condition import MarketType, leaves, market_json
-from rooms.proof.consensus import NoConsensus, Observation, Quote, consensus, observation_json
+from rooms.proof.condition import MarketType
+from rooms.proof.consensus import NoConsensus, Observation, Quote, consensus
 from rooms.proof.terms import BOUND_ROLE, ROLES, OracleTerms
 
 
@@ -39,6 +40,7 @@ class HandOracle:
     database: Database
     terms: OracleTerms
     said: dict[str, Said] = field(default_factory=dict)
+    storage: OracleStorage = field(default_factory=OracleStorage)
 
     def say(self, asset: str, price: str | Decimal) -> None:
         """Every source gives a coin this price from now on."""
@@ -54,35 +56,28 @@ class HandOracle:
         """These sources fail with this word when asked for the asset."""
         self.said[asset].silent = dict.fromkeys(sources, failure)
 
-    async def look(self, *assets: str, at: Instant | None = None) -> int:
-        """Store a tick of what is said now, as seen ``at``; give its number."""
+    async def look(
+        self, *assets: str, at: Instant | None = None, terms: OracleTerms | None = None
+    ) -> int:
+        """Store a tick of what is said now, as seen ``at``, on other terms perhaps; its number."""
         wanted = [Priced(self.said[asset].type, asset) for asset in assets]
         async with self.database.transaction() as tx:
-            return (await self._store(tx, wanted, at or SystemClock().now())).id
+            return (await self._store(tx, wanted, at or SystemClock().now(), terms)).id
 
     async def observe(self, wanted: Collection[Priced]) -> Tick:
         async with self.database.transaction() as tx:
             return await self._store(tx, wanted, SystemClock().now())
 
-    async def _store(self, tx: Tx, wanted: Collection[Priced], at: Instant) -> Tick:
-        number = await tx.value("INSERT INTO oracle.ticks (at) VALUES ($1) RETURNING id", at)
+    async def _store(
+        self, tx: Tx, wanted: Collection[Priced], at: Instant, terms: OracleTerms | None = None
+    ) -> Tick:
+        number = await self.storage.number_of(tx, terms or self.terms)
+        tick = await self.storage.add_tick(tx, at, None, number)
         found = {priced.asset: self._agree(priced, at) for priced in wanted}
-        for asset, observation in found.items():
-            if isinstance(observation, Observation):
-                await tx.execute(
-                    "INSERT INTO oracle.observations (asset, tick_id, at, price, evidence) "
-                    "VALUES ($1, $2, $3, $4, $5)",
-                    asset,
-                    number,
-                    observation.at,
-                    observation.price,
-                    observation_json(observation, number),
-                )
-        return Tick(
-            number,
-            {name: each for name, each in found.items() if isinstance(each, Observation)},
-            {name: each for name, each in found.items() if isinstance(each, NoConsensus)},
-        )
+        seen = {name: each for name, each in found.items() if isinstance(each, Observation)}
+        missing = {name: each for name, each in found.items() if isinstance(each, NoConsensus)}
+        await self.storage.add_observations(tx, tick, number, [*seen.values()])
+        return Tick(tick, seen, missing)
 
     def _agree(self, priced: Priced, at: Instant) -> Observation | NoConsensus:
         said = self.said.get(priced.asset)
@@ -115,60 +110,24 @@ class HandOracle:
         )
 
     async def watch(self, tx: Tx, watch: NewWatch) -> None:
-        await tx.execute(
-            """
-            INSERT INTO oracle.watches (subject, market, assets, resolve, confirmations,
-                token_window, first_tick, created_at, settles_at, clear_at)
-            VALUES ($1, $2, $9, $3, $4, $5, $6, $7, $8, $7)
-            """,
-            watch.subject,
-            market_json(watch.condition),
-            watch.resolve,
-            watch.confirmations,
-            watch.token_window,
-            watch.first_tick,
-            watch.created_at,
-            watch.settles_at,
-            sorted({leaf.asset for leaf in leaves(watch.condition)}),
-        )
+        await self.storage.add_watch(tx, watch)
 
     async def end_watch(self, tx: Tx, subject: str) -> bool:
-        return bool(
-            await tx.value(
-                "UPDATE oracle.watches SET ended_at = date_trunc('milliseconds', "
-                "clock_timestamp()) WHERE subject = $1 AND ended_at IS NULL RETURNING true",
-                subject,
-            )
-        )
+        return await self.storage.end_watch(tx, subject)
 
-    async def newest(self, tx: Tx, assets: Collection[str]) -> dict[str, Newest]:
-        rows = await tx.fetch(
-            "SELECT DISTINCT ON (asset) asset, tick_id, at, price, "
-            "evidence ->> 'quote_reserve' AS reserve "
-            "FROM oracle.observations WHERE asset = ANY ($1) ORDER BY asset, tick_id DESC",
-            list(assets),
-        )
-        return {
-            row["asset"]: Newest(
-                row["asset"],
-                row["tick_id"],
-                row["at"],
-                row["price"],
-                int(row["reserve"]) if row["reserve"] else None,
-            )
-            for row in rows
-        }
+    async def terms_of(self, tx: Tx, subjects: Collection[str]) -> dict[str, int]:
+        return await self.storage.terms_of(tx, subjects)
+
+    async def newest(self, tx: Tx, wanted: Collection[Basis]) -> dict[Basis, Newest]:
+        return await self.storage.newest(tx, wanted)
+
+    async def ever_priced(self, tx: Tx, assets: Collection[str]) -> set[str]:
+        return await self.storage.ever_priced(tx, assets)
 
     async def evidence(
         self, tx: Tx, ticks: Sequence[int], assets: Collection[str]
     ) -> list[dict[str, Any]]:
-        rows = await tx.fetch(
-            "SELECT evidence FROM oracle.observations "
-            "WHERE tick_id = ANY ($1) AND asset = ANY ($2) ORDER BY tick_id, asset",
-            list(ticks),
-            list(assets),
-        )
-        return [row["evidence"] for row in rows]
+        return await self.storage.evidence(tx, ticks, assets)
 
     async def tell_touched(
         self, room: RoomId, ticks: Sequence[int], *, t_hit: Instant, t_clear: Instant

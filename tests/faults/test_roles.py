@@ -16,7 +16,7 @@ from tests.faults.database_rights import (
 )
 
 PLACE_BETS = (
-    "parimutuel.place_bets(bigint[],text[],bigint[],timestamp with time zone,bigint[],"
+    "parimutuel.place_bets(bigint[],text[],bigint[],bigint[],timestamp with time zone,bigint[],"
     "bigint[],bigint[],bigint[],text[],bigint[],boolean[],bigint[],bigint[],bigint[],text[])"
 )
 SELL_TICKETS = (
@@ -161,7 +161,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "ledger.lock_all(bigint[])",
         "ledger.charge(text,text,bigint[],bigint[],text[],bigint)",
         "ledger.charge(text,text,bigint[],bigint[],text[],bigint[])",
-        "oracle.newest_ticks(text[])",
+        "oracle.newest_ticks(text[],bigint[])",
         "platform.publish(text,jsonb)",
         "parimutuel.lock_for_bets(bigint[],boolean[],boolean)",
         PLACE_BETS,

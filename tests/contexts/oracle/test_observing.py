@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from rooms.contexts.oracle.api import Newest, Priced
+from rooms.contexts.oracle.api import Basis, Newest, Priced
+from rooms.contexts.oracle.module import oracle_terms
+from rooms.contexts.oracle.storage import OracleStorage
 from rooms.kernel.time import rfc3339
 from rooms.proof.condition import MarketType
 from tests.contexts.oracle.conftest import COINS, Rig, coin, oracle_settings
@@ -18,8 +20,11 @@ NOWHERE = "So11111111111111111111111111111111111111112"
 
 
 async def newest(rig: Rig, *assets: str) -> dict[str, Newest]:
-    async with rig.database.snapshot() as tx:
-        return await rig.face.newest(tx, assets)
+    """What is newest on the terms of these settings."""
+    async with rig.database.transaction() as tx:
+        terms = await OracleStorage().number_of(tx, oracle_terms(rig.settings))
+        found = await rig.face.newest(tx, [Basis(asset, terms) for asset in assets])
+    return {basis.asset: each for basis, each in found.items()}
 
 
 async def published(rig: Rig, tick: int, asset: str) -> dict[str, dict[str, Any]]:
@@ -59,6 +64,29 @@ async def test_without_a_quorum_nothing_is_stored_and_the_reasons_are_told(rig: 
     assert why["binance"] == "not_positive"
     assert why["pyth"] == "outlier"
     assert await newest(rig, "SOL") == {}
+
+
+async def test_what_is_newest_is_so_on_its_terms_and_what_was_ever_priced_on_any(rig: Rig) -> None:
+    await rig.watch(coin("SOL", "165"), subject="room:1")
+    first = (await newest(rig, "SOL"))["SOL"]
+    other = rig.restarted("other", rig.settings.model_copy(update={"quorum_coin": 2}))
+    rig.clock.advance(3)
+    assert await newest(other, "SOL") == {}
+    await other.watch(coin("SOL", "165"), subject="room:2")
+
+    assert (await newest(rig, "SOL"))["SOL"] == first
+    second = (await newest(other, "SOL"))["SOL"]
+    assert second.tick > first.tick
+    async with rig.database.snapshot() as tx:
+        terms = await rig.face.terms_of(tx, ["room:1", "room:2", "room:3"])
+        on_both = await rig.face.newest(tx, [Basis("SOL", number) for number in terms.values()])
+        assert await rig.face.ever_priced(tx, ["SOL", "BTC"]) == {"SOL"}
+    assert terms.keys() == {"room:1", "room:2"}
+    assert [each.tick for each in on_both.values()] == [first.tick, second.tick]
+
+    await rig.tick()
+    assert first.tick < (await newest(rig, "SOL"))["SOL"].tick
+    assert second.tick < (await newest(other, "SOL"))["SOL"].tick
 
 
 @pytest.mark.parametrize(

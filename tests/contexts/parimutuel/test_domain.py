@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rooms.contexts.oracle.api import Newest
+from rooms.contexts.oracle.api import Basis, Newest
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.contexts.parimutuel.domain import (
     MOVES,
@@ -26,6 +26,7 @@ from rooms.kernel.refusal import Refusal
 from rooms.proof.condition import market_json, with_supplies
 from tests.houses import LIMITS, MINT, ONE, TERMS, TOUCH_SOL
 
+ON_ITS_TERMS, ON_OTHERS = 3, 4
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 TOKEN: dict[str, Any] = {
     "type": "token_market_cap",
@@ -53,6 +54,7 @@ def a_room(market: object = TOUCH_SOL, **changes: Any) -> Room:
         "void_delay": timedelta(minutes=10),
         "locks_at": NOW + timedelta(minutes=30),
         "settles_at": NOW + timedelta(hours=1),
+        "priced_on": ON_ITS_TERMS,
     }
     return Room(condition=condition, **{**values, **changes})
 
@@ -273,15 +275,20 @@ def newest(asset: str, price: str, *, age: timedelta, reserve: int | None = None
     return Newest(asset, 1, NOW - age, Decimal(price), reserve)
 
 
+def seen(*prices: Newest, terms: int = ON_ITS_TERMS) -> dict[Basis, Newest]:
+    return {Basis(each.asset, terms): each for each in prices}
+
+
 def test_a_price_may_be_ten_seconds_old_and_every_asset_needs_one() -> None:
     both = a_room(nest("all", TOUCH_SOL, coin(asset="BTC")))
     old, too_old = timedelta(seconds=10), timedelta(seconds=10) + MOMENT
-    fresh = {"SOL": newest("SOL", "1", age=old), "BTC": newest("BTC", "1", age=-MOMENT)}
+    sol, btc = newest("SOL", "1", age=old), newest("BTC", "1", age=-MOMENT)
 
-    require_fresh(both, fresh, NOW, LIMITS)
+    require_fresh(both, seen(sol, btc), NOW, LIMITS)
     for stale in (
-        {**fresh, "BTC": newest("BTC", "1", age=too_old)},
-        {"SOL": fresh["SOL"]},
+        seen(sol, newest("BTC", "1", age=too_old)),
+        seen(sol) | seen(btc, terms=ON_OTHERS),
+        seen(sol),
         {},
     ):
         with refusal_of("E-PRICE-STALE"):
@@ -289,10 +296,11 @@ def test_a_price_may_be_ten_seconds_old_and_every_asset_needs_one() -> None:
 
 
 def test_a_touch_room_takes_no_bet_while_its_target_is_met() -> None:
-    below = {"SOL": newest("SOL", "164.99", age=MOMENT)}
-    there = {"SOL": newest("SOL", "165", age=MOMENT)}
+    below = seen(newest("SOL", "164.99", age=MOMENT))
+    there = seen(newest("SOL", "165", age=MOMENT))
 
     require_unmet(a_room(), below)
+    require_unmet(a_room(), below | seen(newest("SOL", "165", age=MOMENT), terms=ON_OTHERS))
     require_unmet(a_room(resolve="at_close"), there)
     with refusal_of("E-TARGET-MET"):
         require_unmet(a_room(), there)
@@ -300,7 +308,7 @@ def test_a_touch_room_takes_no_bet_while_its_target_is_met() -> None:
 
 def test_a_token_room_holds_no_more_than_pushing_its_pool_costs() -> None:
     # At a quarter of its target: sqrt(4) - 1 = 1, so 2 % of the reserve.
-    priced = {MINT: newest(MINT, "1", age=MOMENT, reserve=100 * ONE)}
+    priced = seen(newest(MINT, "1", age=MOMENT, reserve=100 * ONE))
     room = a_room(TOKEN)
 
     require_depth(room, priced, 2 * ONE, LIMITS)
@@ -309,7 +317,7 @@ def test_a_token_room_holds_no_more_than_pushing_its_pool_costs() -> None:
 
 
 def test_the_depth_is_the_same_from_above_as_from_below() -> None:
-    priced = {MINT: newest(MINT, "16", age=MOMENT, reserve=100 * ONE)}
+    priced = seen(newest(MINT, "16", age=MOMENT, reserve=100 * ONE))
     room = a_room({**TOKEN, "direction": "at_or_below"})
 
     require_depth(room, priced, 2 * ONE, LIMITS)
@@ -319,7 +327,7 @@ def test_the_depth_is_the_same_from_above_as_from_below() -> None:
 
 @pytest.mark.parametrize("reserve", [50 * ONE - 1, 0, None])
 def test_a_token_room_below_the_liquidity_floor_takes_no_stake(reserve: int | None) -> None:
-    priced = {MINT: newest(MINT, "1", age=MOMENT, reserve=reserve)}
+    priced = seen(newest(MINT, "1", age=MOMENT, reserve=reserve))
 
     with refusal_of("E-DEPTH"):
         require_depth(a_room(TOKEN), priced, 1, LIMITS)
@@ -327,10 +335,7 @@ def test_a_token_room_below_the_liquidity_floor_takes_no_stake(reserve: int | No
 
 def test_every_token_of_a_combined_room_has_to_be_deep_enough() -> None:
     room = a_room(nest("any", TOUCH_SOL, TOKEN))
-    shallow = {
-        "SOL": newest("SOL", "1", age=MOMENT),
-        MINT: newest(MINT, "1", age=MOMENT, reserve=50 * ONE),
-    }
+    shallow = seen(newest("SOL", "1", age=MOMENT), newest(MINT, "1", age=MOMENT, reserve=50 * ONE))
 
     assert room.has_tokens
     require_depth(room, shallow, ONE, LIMITS)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx
@@ -30,9 +30,16 @@ class Tick:
     missing: Mapping[str, NoConsensus]
 
 
+class Basis(NamedTuple):
+    """What a price is of, and the number of the terms on which it was agreed on."""
+
+    asset: str
+    terms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest stored observation of an asset; ``quote_reserve`` in lamports, tokens only."""
+    """The newest observation of an asset on some terms; ``quote_reserve`` in lamports, if any."""
 
     asset: str
     tick: int
@@ -77,8 +84,16 @@ class Oracle(Protocol):
         """
         ...
 
-    async def newest(self, tx: Tx, assets: Collection[str]) -> dict[str, Newest]:
-        """Give the newest stored observation of each asset that has one."""
+    async def terms_of(self, tx: Tx, subjects: Collection[str]) -> dict[str, int]:
+        """Give the number of the terms on which these are watched, or were; it never changes."""
+        ...
+
+    async def newest(self, tx: Tx, wanted: Collection[Basis]) -> dict[Basis, Newest]:
+        """Give the newest stored observation of each asset, on the terms asked for, if any."""
+        ...
+
+    async def ever_priced(self, tx: Tx, assets: Collection[str]) -> set[str]:
+        """Give those of these assets that have an observation, on whatever terms."""
         ...
 
     async def evidence(

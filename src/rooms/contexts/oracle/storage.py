@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from rooms.contexts.oracle.api import Newest, NewWatch
+from rooms.contexts.oracle.api import Basis, Newest, NewWatch
 from rooms.contexts.oracle.domain import Folded, History, Past, Watch
 from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
@@ -16,6 +16,8 @@ from rooms.proof.consensus import Observation, observation_json
 from rooms.proof.terms import OracleTerms, oracle_json, parse_oracle
 
 MOST_MARKETS: Final = 10_000
+# What was agreed on or is watched since before terms had numbers is on these.
+UNNUMBERED: Final = 0
 AT_A_STRETCH: Final = 100
 """Rows that are read or written without giving way to everybody else in the process."""
 
@@ -56,42 +58,66 @@ class OracleStorage:
         )
         return {row["id"]: parse_oracle(row["terms"]) for row in rows}
 
-    async def add_observations(self, tx: Tx, tick: int, seen: Sequence[Observation]) -> None:
+    async def add_observations(
+        self, tx: Tx, tick: int, terms: int | None, seen: Sequence[Observation]
+    ) -> None:
+        """Add what was seen at a tick; the terms are the tick's."""
         for start in range(0, len(seen), AT_A_STRETCH):
-            await self._add_observations(tx, tick, seen[start : start + AT_A_STRETCH])
+            await self._add_observations(tx, tick, terms, seen[start : start + AT_A_STRETCH])
 
-    async def _add_observations(self, tx: Tx, tick: int, seen: Sequence[Observation]) -> None:
+    async def _add_observations(
+        self, tx: Tx, tick: int, terms: int | None, seen: Sequence[Observation]
+    ) -> None:
         await tx.execute(
             """
-            INSERT INTO oracle.observations (asset, tick_id, at, price, evidence)
-            SELECT seen.asset, $1, seen.at, seen.price, seen.evidence
-            FROM unnest($2::text[], $3::timestamptz[], $4::numeric[], $5::jsonb[])
+            INSERT INTO oracle.observations (asset, tick_id, terms_id, at, price, evidence)
+            SELECT seen.asset, $1, $2, seen.at, seen.price, seen.evidence
+            FROM unnest($3::text[], $4::timestamptz[], $5::numeric[], $6::jsonb[])
               AS seen (asset, at, price, evidence)
             """,
             tick,
+            UNNUMBERED if terms is None else terms,
             [each.asset for each in seen],
             [each.at for each in seen],
             [each.price for each in seen],
             [observation_json(each, tick) for each in seen],
         )
 
-    async def newest(self, tx: Tx, assets: Collection[str]) -> dict[str, Newest]:
+    async def terms_of(self, tx: Tx, subjects: Collection[str]) -> dict[str, int]:
+        rows = await tx.fetch(
+            "SELECT subject, coalesce(terms_id, $2) AS terms FROM unnest($1::text[]) AS asked "
+            "(subject) JOIN oracle.watches USING (subject)",
+            list(subjects),
+            UNNUMBERED,
+        )
+        return {row["subject"]: row["terms"] for row in rows}
+
+    async def newest(self, tx: Tx, wanted: Collection[Basis]) -> dict[Basis, Newest]:
         rows = await tx.fetch(
             """
-            SELECT wanted.asset, newest.tick_id AS tick, newest.at, newest.price,
+            SELECT wanted.asset, wanted.terms, newest.tick_id, newest.at, newest.price,
                    (newest.evidence ->> 'quote_reserve')::bigint AS quote_reserve
-            FROM unnest($1::text[]) AS wanted (asset)
+            FROM unnest($1::text[], $2::bigint[]) AS wanted (asset, terms)
             CROSS JOIN LATERAL (
                 SELECT seen.tick_id, seen.at, seen.price, seen.evidence
                 FROM oracle.observations AS seen
-                WHERE seen.asset = wanted.asset
+                WHERE seen.asset = wanted.asset AND seen.terms_id = wanted.terms
                 ORDER BY seen.tick_id DESC
                 LIMIT 1
             ) AS newest
             """,
+            [basis.asset for basis in wanted],
+            [basis.terms for basis in wanted],
+        )
+        return {Basis(asset, terms): Newest(asset, *found) for asset, terms, *found in rows}
+
+    async def ever_priced(self, tx: Tx, assets: Collection[str]) -> set[str]:
+        rows = await tx.fetch(
+            "SELECT asset FROM unnest($1::text[]) AS wanted (asset) WHERE EXISTS ("
+            "SELECT FROM oracle.observations AS seen WHERE seen.asset = wanted.asset)",
             list(assets),
         )
-        return {row["asset"]: Newest(**dict(row)) for row in rows}
+        return {row["asset"] for row in rows}
 
     async def evidence(
         self, tx: Tx, ticks: Sequence[int], assets: Collection[str]
@@ -259,15 +285,16 @@ async def read_watches(tx: Tx) -> None:
     row = await tx.row(
         """
         WITH watched AS (
-            SELECT assets FROM oracle.watches WHERE ended_at IS NULL
+            SELECT assets, coalesce(terms_id, 0) AS terms_id
+            FROM oracle.watches WHERE ended_at IS NULL
         ), wanted AS (
-            SELECT DISTINCT unnest(assets) AS asset FROM watched
+            SELECT DISTINCT unnest(assets) AS asset, terms_id FROM watched
         )
         SELECT (SELECT count(*) FROM watched) AS watches,
                (SELECT extract(epoch FROM clock_timestamp() - min(newest.at))
                 FROM wanted CROSS JOIN LATERAL (
                     SELECT seen.at FROM oracle.observations AS seen
-                    WHERE seen.asset = wanted.asset
+                    WHERE seen.asset = wanted.asset AND seen.terms_id = wanted.terms_id
                     ORDER BY seen.tick_id DESC
                     LIMIT 1
                 ) AS newest) AS age

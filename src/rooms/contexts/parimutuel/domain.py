@@ -11,7 +11,7 @@ from typing import Final
 
 from solders.pubkey import Pubkey
 
-from rooms.contexts.oracle.api import Newest, Priced
+from rooms.contexts.oracle.api import Basis, Newest, Priced
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.kernel.ids import AccountId, PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
@@ -81,18 +81,24 @@ class Room:
     created_at: Instant
     locks_at: Instant
     settles_at: Instant
-    # What follows from these, asked for with every bet: the assets of the question, each once;
-    # whether pushing a pool could decide it, so that the depth rule applies; the room's name in
-    # journals and watches.
+    # The number of its terms at the oracle; who takes no bets does without.
+    priced_on: int | None = None
+    # What follows from these, asked for with every bet: the assets of the question, each once,
+    # and with these terms; whether pushing a pool could decide it, so that the depth rule applies;
+    # the room's name in journals and watches.
     assets: tuple[str, ...] = field(init=False, compare=False)
+    bases: tuple[Basis, ...] = field(init=False, compare=False)
     has_tokens: bool = field(init=False, compare=False)
     subject: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         tokens = (leaf.type is MarketType.TOKEN_MARKET_CAP for leaf in leaves(self.condition))
-        object.__setattr__(self, "assets", assets_of(self.condition))
+        assets, terms = assets_of(self.condition), self.priced_on
+        bases = () if terms is None else tuple(Basis(asset, terms) for asset in assets)
+        object.__setattr__(self, "assets", assets)
+        object.__setattr__(self, "bases", bases)
         object.__setattr__(self, "has_tokens", any(tokens))
-        object.__setattr__(self, "subject", f"room:{self.id}")
+        object.__setattr__(self, "subject", subject_of(self.id))
 
     def require_move(self, status: RoomStatus) -> None:
         """Only the moves of the table exist; any other is a bug."""
@@ -103,6 +109,11 @@ class Room:
         """Refuse a bet accepted at this instant, E-BET-LOCKED, where betting is closed."""
         if self.status not in (RoomStatus.QUEUING, RoomStatus.OPEN) or at >= self.locks_at:
             raise Refusal("E-BET-LOCKED", room=self.id, status=self.status, locks_at=self.locks_at)
+
+
+def subject_of(room: RoomId) -> str:
+    """Name a room in journals and watches."""
+    return f"room:{room}"
 
 
 def assets_of(condition: Condition) -> tuple[str, ...]:
@@ -219,30 +230,34 @@ def require_stake(stake: int, limits: Limits) -> None:
         raise Refusal("E-STAKE", stake=stake, least=limits.stake_min, most=limits.stake_max)
 
 
-def require_fresh(room: Room, newest: Mapping[str, Newest], at: Instant, limits: Limits) -> None:
-    """Refuse E-PRICE-STALE unless every asset was observed within ``stale_after``."""
-    for asset in room.assets:
-        if asset not in newest or at - newest[asset].at > limits.stale_after:
-            raise Refusal("E-PRICE-STALE", asset=asset, stale_after=limits.stale_after)
+def require_fresh(room: Room, newest: Mapping[Basis, Newest], at: Instant, limits: Limits) -> None:
+    """Refuse E-PRICE-STALE unless every asset was observed, on its terms, within ``stale_after``.
+
+    What is agreed on by other terms, as after settings were changed, decides nothing here.
+    """
+    for basis in room.bases:
+        if basis not in newest or at - newest[basis].at > limits.stale_after:
+            raise Refusal("E-PRICE-STALE", asset=basis.asset, stale_after=limits.stale_after)
 
 
-def require_unmet(room: Room, newest: Mapping[str, Newest]) -> None:
+def require_unmet(room: Room, newest: Mapping[Basis, Newest]) -> None:
     """Refuse E-TARGET-MET while the newest observation of a touch room meets its condition."""
     if room.resolve == "touch" and meets(
-        room.condition, {asset: newest[asset].price for asset in room.assets}
+        room.condition, {basis.asset: newest[basis].price for basis in room.bases}
     ):
         raise Refusal("E-TARGET-MET", room=room.id)
 
 
 def require_depth(
-    room: Room, newest: Mapping[str, Newest], handle_with_stake: int, limits: Limits
+    room: Room, newest: Mapping[Basis, Newest], handle_with_stake: int, limits: Limits
 ) -> None:
     """Refuse E-DEPTH where pushing a token's pool would cost less than the room can win."""
+    seen = {basis.asset: newest[basis] for basis in room.bases}
     for leaf in leaves(room.condition):
         if leaf.type is not MarketType.TOKEN_MARKET_CAP:
             continue
-        reserve = newest[leaf.asset].quote_reserve or 0
-        cap = measured(leaf, newest[leaf.asset].price)
+        reserve = seen[leaf.asset].quote_reserve or 0
+        cap = measured(leaf, seen[leaf.asset].price)
         if reserve < limits.token_liquidity_floor or depth_exceeded(
             handle_with_stake=handle_with_stake,
             quote_reserve=reserve,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from rooms.contexts.oracle.api import Newest, Oracle
+from rooms.contexts.oracle.api import Basis, Newest, Oracle
 from rooms.contexts.parimutuel.api import (
     OwnBet,
     PendingVoid,
@@ -15,6 +15,7 @@ from rooms.contexts.parimutuel.api import (
     RoomView,
     Transition,
 )
+from rooms.contexts.parimutuel.domain import subject_of
 from rooms.kernel.ids import BetId, PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Row, Tx, array
@@ -106,7 +107,7 @@ class RoomQueries:
         return await self._views(tx, rows)
 
     async def _views(self, tx: Tx, rows: Sequence[Row]) -> list[RoomView]:
-        newest = await self.oracle.newest(tx, {asset for row in rows for asset in row["assets"]})
+        prices = await self._newest(tx, rows)
         moves = await tx.fetch(
             "SELECT room_id, status, at, cause FROM parimutuel.transitions "
             "WHERE room_id = ANY ($1) ORDER BY at, array_position($2::text[], status)",
@@ -119,10 +120,25 @@ class RoomQueries:
             life.setdefault(move["room_id"], []).append(transition)
         return [
             replace(
-                _view(row, newest, life.get(row["id"], [])), text_salt=self._salt(row["id"]).hex()
+                _view(row, prices[row["id"]], life.get(row["id"], [])),
+                text_salt=self._salt(row["id"]).hex(),
             )
             for row in rows
         ]
+
+    async def _newest(self, tx: Tx, rows: Sequence[Row]) -> dict[int, dict[str, Newest]]:
+        """Give each room's newest prices, agreed on by its own terms, by asset."""
+        subjects = {row["id"]: subject_of(row["id"]) for row in rows}
+        terms = await self.oracle.terms_of(tx, subjects.values())
+        wanted = {
+            row["id"]: [Basis(asset, terms[subjects[row["id"]]]) for asset in row["assets"]]
+            for row in rows
+        }
+        newest = await self.oracle.newest(tx, {basis for each in wanted.values() for basis in each})
+        return {
+            room: {basis.asset: newest[basis] for basis in bases if basis in newest}
+            for room, bases in wanted.items()
+        }
 
     def _salt(self, room: int) -> bytes:
         return self.salts.of(f"room|{room}")

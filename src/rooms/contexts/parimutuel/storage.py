@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from rooms.contexts.identity.api import Administrator
-from rooms.contexts.oracle.api import NewWatch
+from rooms.contexts.oracle.api import Basis, NewWatch
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
-from rooms.contexts.parimutuel.domain import Room
+from rooms.contexts.parimutuel.domain import Room, subject_of
 from rooms.contexts.parimutuel.events import BetsPlaced
 from rooms.kernel.ids import AccountId, BetId, PlayerId, RoomId
 from rooms.kernel.time import Instant
@@ -60,13 +60,13 @@ class NewBet(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guess:
-    """What bets were judged by: open rooms, and the newest ticks of what these are about.
+    """What bets were judged by: open rooms, and the newest ticks of what their prices are.
 
     The prices are fresh ``until`` then.
     """
 
     rooms: Sequence[RoomId]
-    assets: Sequence[str]
+    bases: Sequence[Basis]
     ticks: Sequence[int]
     until: Instant
 
@@ -305,12 +305,13 @@ class BetStorage:
         """
         row = await tx.row(
             "SELECT accepted_at, ids FROM parimutuel.place_bets($1::text::bigint[], "
-            "$2, $3, $4, $5::text::bigint[], "
-            "$6::text::bigint[], $7::text::bigint[], $8::text::bigint[], $9::text::text[], "
-            "$10::text::bigint[], $11::text::boolean[], $12::text::bigint[], "
-            "$13::text::bigint[], $14::text::bigint[], $15::text::text[])",
+            "$2, $3, $4, $5, $6::text::bigint[], "
+            "$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], "
+            "$11::text::bigint[], $12::text::boolean[], $13::text::bigint[], "
+            "$14::text::bigint[], $15::text::bigint[], $16::text::text[])",
             array(guess.rooms),
-            guess.assets,
+            [basis.asset for basis in guess.bases],
+            [basis.terms for basis in guess.bases],
             guess.ticks,
             guess.until,
             array(pools),
@@ -392,7 +393,7 @@ class VoidStorage:
 def new_watch(room: RoomId, new: NewRoom) -> NewWatch:
     """Say what the oracle has to watch for a new room."""
     return NewWatch(
-        subject=f"room:{room}",
+        subject=subject_of(room),
         condition=new.condition,
         resolve="touch" if new.resolve == "touch" else "at_close",
         first_tick=new.first_tick,

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from rooms.kernel.refusal import Refusal
 from rooms.platform.clock import SystemClock
 from rooms.proof.pool import Side
 from tests.contexts.parimutuel.service.test_placing import asked
-from tests.houses import LIMITS, ONE, TOUCH_SOL, House, Person
+from tests.houses import LIMITS, ONE, TERMS, TOUCH_SOL, House, Person
 
 
 async def open_rooms(house: House, how_many: int) -> list[RoomId]:
@@ -25,7 +26,7 @@ async def open_rooms(house: House, how_many: int) -> list[RoomId]:
     seen = house.rooms.betting.lean.seen
     async with house.database.transaction() as tx:
         for opened in await house.rooms.opening.rooms.rooms_of(tx, set(rooms)):
-            seen.note_room(opened)
+            seen.note_room(replace(opened, priced_on=seen.rooms[opened.id].priced_on))
     assert all(seen.looks_open(room) for room in rooms)
     return rooms
 
@@ -164,6 +165,34 @@ async def test_a_price_that_meets_the_target_stops_plain_bets_until_a_bet_is_loo
     await house.bet(room, bob, Side.YES)
 
     assert await place(house, bet) != [None]
+
+
+async def test_a_price_on_other_terms_says_nothing_about_a_room_plainly_or_looked_at(
+    house: House,
+) -> None:
+    changed = replace(TERMS.oracle, quorum_coin=TERMS.oracle.quorum_coin - 1)
+    (room,), (alice, bob) = await open_rooms(house, 1), await bettors(house, 2)
+    bet = await asked(house, room, alice)
+
+    await house.look("150", at=SystemClock().now() - timedelta(seconds=11))
+    await house.oracle.look("SOL", terms=changed)
+    assert await place(house, bet) == [None]
+    with pytest.raises(Refusal, match="E-PRICE-STALE"):
+        await house.bet(room, bob, Side.YES)
+
+    await house.look(TOUCH_SOL["target"])
+    house.oracle.say("SOL", "150")
+    await house.oracle.look("SOL", terms=changed)
+    assert await place(house, bet) == [None]
+    with pytest.raises(Refusal, match="E-TARGET-MET"):
+        await house.bet(room, bob, Side.YES)
+
+    await house.look("150")
+    house.oracle.say("SOL", TOUCH_SOL["target"])
+    await house.oracle.look("SOL", terms=changed)
+    await house.bet(room, bob, Side.YES)
+    assert await place(house, bet) != [None]
+    assert [seen.value for seen in (await house.rooms.room(room)).prices] == [150]
 
 
 async def test_a_room_that_has_locked_takes_no_plain_bet(house: House) -> None:

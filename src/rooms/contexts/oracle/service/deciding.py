@@ -106,7 +106,7 @@ class Deciding:
 
     async def _decide(self, tx: Tx, each: Round, epoch: int) -> None:
         tick = await self.storage.add_tick(tx, self.clock.now(), epoch, each.terms)
-        await self.storage.add_observations(tx, tick, each.seen)
+        await self.storage.add_observations(tx, tick, each.terms, each.seen)
         points = {seen.asset: (seen.at, seen.price) for seen in each.seen}
         folded = await self._fold(tx, each.watches, tick, points)
         await self._tell(tx, folded, tick)

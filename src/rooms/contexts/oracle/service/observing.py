@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rooms.contexts.oracle.api import Newest, NewWatch, Priced, Tick
+from rooms.contexts.oracle.api import Basis, Newest, NewWatch, Priced, Tick
 from rooms.contexts.oracle.service.pricing import Pricing
 from rooms.contexts.oracle.storage import OracleStorage
 from rooms.kernel.time import Clock
@@ -28,7 +28,7 @@ class OracleService:
         async with self.database.transaction() as tx:
             terms = await self.storage.number_of(tx, self.pricing.terms)
             tick = await self.storage.add_tick(tx, self.clock.now(), None, terms)
-            await self.storage.add_observations(tx, tick, seen)
+            await self.storage.add_observations(tx, tick, terms, seen)
         return Tick(
             id=tick,
             observations={each.asset: each for each in seen},
@@ -43,9 +43,17 @@ class OracleService:
         """Stop watching; False where it was decided already."""
         return await self.storage.end_watch(tx, subject)
 
-    async def newest(self, tx: Tx, assets: Collection[str]) -> dict[str, Newest]:
-        """Give the newest stored observation of each asset that has one."""
-        return await self.storage.newest(tx, assets)
+    async def terms_of(self, tx: Tx, subjects: Collection[str]) -> dict[str, int]:
+        """Give the number of the terms on which these are watched, or were."""
+        return await self.storage.terms_of(tx, subjects)
+
+    async def newest(self, tx: Tx, wanted: Collection[Basis]) -> dict[Basis, Newest]:
+        """Give the newest stored observation of each asset, on the terms asked for, if any."""
+        return await self.storage.newest(tx, wanted)
+
+    async def ever_priced(self, tx: Tx, assets: Collection[str]) -> set[str]:
+        """Give those of these assets that have an observation, on whatever terms."""
+        return await self.storage.ever_priced(tx, assets)
 
     async def evidence(
         self, tx: Tx, ticks: Sequence[int], assets: Collection[str]

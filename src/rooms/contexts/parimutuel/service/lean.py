@@ -99,18 +99,18 @@ class Lean:
 
     def _guess(self, batch: Sequence[Asked]) -> Guess:
         rooms = {asked.command.room for asked in batch}
-        assets = {asset for room in rooms for asset in self.seen.rooms[room].assets}
-        newest = [self.seen.newest[asset] for asset in sorted(assets)]
+        bases = sorted({basis for room in rooms for basis in self.seen.rooms[room].bases})
+        newest = [self.seen.newest[basis] for basis in bases]
         return Guess(
             rooms=sorted(rooms),
-            assets=[each.asset for each in newest],
+            bases=bases,
             ticks=[each.tick for each in newest],
             until=min(each.at for each in newest) + self.limits.stale_after,
         )
 
     async def _look_at_prices(self, guess: Guess) -> None:
         async with self.database.statement() as tx:
-            self.seen.note_prices(await self.oracle.newest(tx, guess.assets))
+            self.seen.note_prices(await self.oracle.newest(tx, guess.bases))
 
 
 def _spread(receipts: Sequence[Answered[BetReceipt]], places: Sequence[int], most: int) -> Answers:

@@ -91,8 +91,8 @@ class Opening:
         """Refuse, before any source is asked, who has all his rooms or asks for too much new."""
         async with self.database.snapshot() as tx:
             await self._require_room_left(tx, command.host)
-            known = await self.oracle.newest(tx, assets)
-        new = len(set(assets) - known.keys())
+            known = await self.oracle.ever_priced(tx, assets)
+        new = len(set(assets) - known)
         self.curiosity.admit(command.host, new, self.clock.now())
 
     async def _require_room_left(self, tx: Tx, host: PlayerId) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rooms.contexts.fairness.api import Accepted, Recorder
 from rooms.contexts.ledger.api import Ledger, Payment
-from rooms.contexts.oracle.api import Newest, Oracle
+from rooms.contexts.oracle.api import Basis, Newest, Oracle
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
 from rooms.contexts.parimutuel.domain import (
     Limits,
@@ -67,7 +67,7 @@ class Counter:
     at: Instant
     rooms: Mapping[RoomId, Room]
     closed: Mapping[RoomId, Refusal | Busy]
-    newest: Mapping[str, Newest]
+    newest: Mapping[Basis, Newest]
     handles: dict[RoomId, int]
     available: dict[AccountId, int]
     known_keys: dict[Key, BetReceipt] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Placing:
         wanted = {asked.command.room for asked in batch}
         seen = await self._look(tx, wanted)
         rooms, at = await self._lock(tx, seen, wait=wait)
-        newest = await self.oracle.newest(tx, {a for room in rooms.values() for a in room.assets})
+        newest = await self.oracle.newest(tx, {b for room in rooms.values() for b in room.bases})
         self.seen.note_prices(newest)
         closed: dict[RoomId, Refusal | Busy] = {}
         for number in wanted:
@@ -139,8 +139,10 @@ class Placing:
         """Give the rooms that exist, as they were last seen."""
         unseen = wanted - self.seen.rooms.keys()
         if unseen:
-            for room in await self.rooms.rooms_of(tx, unseen):
-                self.seen.note_room(room)
+            found = await self.rooms.rooms_of(tx, unseen)
+            terms = await self.oracle.terms_of(tx, [room.subject for room in found])
+            for room in found:
+                self.seen.note_room(replace(room, priced_on=terms[room.subject]))
         seen = {room: self.seen.rooms[room] for room in wanted if room in self.seen.rooms}
         self.seen.forget_oldest()
         return seen
@@ -171,7 +173,7 @@ class Placing:
         number: RoomId,
         seen: Mapping[RoomId, Room],
         rooms: Mapping[RoomId, Room],
-        newest: Mapping[str, Newest],
+        newest: Mapping[Basis, Newest],
         at: Instant,
     ) -> Refusal | Busy | None:
         """Say why a room takes no bet at this instant."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from rooms.contexts.oracle.api import Newest
+from rooms.contexts.oracle.api import Basis, Newest
 from rooms.contexts.parimutuel.api import RoomStatus
 from rooms.contexts.parimutuel.domain import Room, require_unmet
 from rooms.kernel.ids import RoomId
@@ -24,7 +24,7 @@ class Seen:
     """
 
     rooms: dict[RoomId, Room] = field(default_factory=dict)
-    newest: dict[str, Newest] = field(default_factory=dict)
+    newest: dict[Basis, Newest] = field(default_factory=dict)
     _open: dict[RoomId, bool] = field(default_factory=dict)
     doubts: Doubts = field(default_factory=Doubts)
 
@@ -33,9 +33,9 @@ class Seen:
         self.rooms[room.id] = room
         self._open.pop(room.id, None)
 
-    def note_prices(self, newest: Mapping[str, Newest]) -> None:
+    def note_prices(self, newest: Mapping[Basis, Newest]) -> None:
         """Remember the newest prices."""
-        if any(self.newest.get(asset) != each for asset, each in newest.items()):
+        if any(self.newest.get(basis) != each for basis, each in newest.items()):
             self.newest.update(newest)
             self._open.clear()
 
@@ -62,7 +62,7 @@ class Seen:
     def _would_take_bets(self, room: Room) -> bool:
         if room.status is not RoomStatus.OPEN or room.has_tokens:
             return False
-        if not all(asset in self.newest for asset in room.assets):
+        if not room.bases or not all(basis in self.newest for basis in room.bases):
             return False
         try:
             require_unmet(room, self.newest)
