@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from rooms.platform.postgres import EmbeddedPostgres
 from rooms.processes.up import Addresses
 from rooms.sandbox.server import start_sandbox
 from tests.cli.conftest import Rooms
+from tests.commands import run_rooms
 from tests.contexts.fairness.scene import scene_over, wanted
 
 WRONG_KEY = {"ROOMS__FAIRNESS__MASTER_KEY": "00" * 32}
@@ -28,12 +28,9 @@ COINS = ("binance", "coinbase", "kraken", "coindesk", "pyth")
 async def examine(data: Path, sandbox: str) -> tuple[int | None, dict[str, dict[str, Any]]]:
     """Run the doctor beside a house whose sandbox answers, and give its findings by name."""
     port = sandbox.rpartition(":")[2]
-    words = ["-P", "-m", "rooms", "doctor", "--json", "--data", str(data), "--sandbox-port", port]
-    doctor = await asyncio.create_subprocess_exec(
-        sys.executable, *words, stdout=asyncio.subprocess.PIPE
-    )
-    said, _ = await doctor.communicate()
-    findings = {finding["name"]: finding for finding in json.loads(said)["findings"]}
+    words = ["doctor", "--json", "--data", str(data), "--sandbox-port", port]
+    doctor = await asyncio.to_thread(run_rooms, *words)
+    findings = {finding["name"]: finding for finding in json.loads(doctor.stdout)["findings"]}
     return doctor.returncode, findings
 
 

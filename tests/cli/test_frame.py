@@ -29,9 +29,9 @@ def test_every_command_that_is_listed_exists_and_explains_itself(
     assert "--help" in capsys.readouterr().out
 
 
-def test_help_lists_each_command_on_a_line(rooms: Rooms) -> None:
+def test_help_lists_each_command_on_a_line(launched: Rooms) -> None:
     for arguments in ([], ["--help"]):
-        ended = rooms(*arguments)
+        ended = launched(*arguments)
         lines = ended.stdout.splitlines()
         assert ended.returncode == 0
         assert all(any(line.strip().startswith(name) for line in lines) for name in COMMANDS)
@@ -106,8 +106,8 @@ def test_times_in_json_have_milliseconds(capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
-def test_a_problem_is_one_sentence_its_next_step_and_its_code(rooms: Rooms) -> None:
-    ended = rooms("db", "url")
+def test_a_problem_is_one_sentence_its_next_step_and_its_code(launched: Rooms) -> None:
+    ended = launched("db", "url")
     assert ended.returncode == 5
     sentence, next_step = ended.stderr.splitlines()
     assert sentence.endswith("is not running.")
@@ -153,13 +153,13 @@ def test_config_show_tells_values_origins_and_no_secret(rooms: Rooms, tmp_path: 
     )
 
 
-def test_the_database_is_migrated_and_its_state_told(rooms: Rooms) -> None:
+def test_the_database_is_migrated_and_its_state_told(rooms: Rooms, launched: Rooms) -> None:
     before = rooms("db", "status", "--json")
     assert (before.returncode, json.loads(before.stdout)["current"]) == (3, None)
     tried = rooms("db", "migrate", "--dry-run", "--json")
     assert json.loads(tried.stdout)["applied"]
     assert rooms("db", "status").returncode == 3
-    assert rooms("db", "migrate").returncode == 0
+    assert launched("db", "migrate").returncode == 0
     assert rooms("db", "migrate").stdout == "nothing to apply\n"
     after = rooms("db", "status", "--json")
     assert (after.returncode, json.loads(after.stdout)["pending"]) == (0, [])

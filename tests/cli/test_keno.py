@@ -9,6 +9,7 @@ import pytest
 
 from rooms.proof.chain import link_hash
 from rooms.proof.draw import draw_words
+from tests.commands import run_rooms
 
 VECTOR = json.loads(Path("docs/spec/vectors/paytable.json").read_text())
 
@@ -18,12 +19,7 @@ def keno(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 
 def rooms(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [sys.executable, "-m", "rooms", *arguments],
-        env={**os.environ, "PYTHONPATH": "src"},
-        capture_output=True,
-        check=False,
-    )
+    return run_rooms(*arguments)
 
 
 def toml(spots: dict[str, Sequence[str]]) -> str:

@@ -1,14 +1,14 @@
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from rooms.platform import migrate
 from rooms.platform.postgres import EmbeddedPostgres
+from tests.commands import in_words, run_rooms
 
 
 @pytest.fixture(scope="module")
@@ -19,14 +19,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield data
 
 
-def rooms(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rooms", *arguments, "--data", str(data)],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+def rooms(data: Path, *arguments: str) -> CompletedProcess[str]:
+    return in_words(run_rooms(*arguments, "--data", str(data)))
 
 
 def told(data: Path, *arguments: str) -> Any:

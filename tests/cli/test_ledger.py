@@ -1,8 +1,7 @@
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import asyncpg
 import pytest
@@ -12,49 +11,19 @@ from rooms.platform.database import Database
 from rooms.platform.doorbell import Doorbell
 from rooms.platform.postgres import Dsn, EmbeddedPostgres
 from rooms.processes.office import reader_of
+from tests.commands import in_words, run_rooms
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[tuple[Path, Dsn]]:
-    with EmbeddedPostgres(tmp_path / "data") as dsn:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Dsn]]:
+    data = tmp_path_factory.mktemp("ledger") / "data"
+    with EmbeddedPostgres(data) as dsn:
         migrate.migrate(dsn.owner)
-        yield tmp_path / "data", dsn
+        yield data, dsn
 
 
-def ledger(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rooms", "ledger", *arguments, "--data", str(data)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-async def spoil(dsn: Dsn) -> None:
-    """Do as the owner of the tables what no function of the ledger would."""
-    owner = await asyncpg.connect(dsn.owner)
-    await owner.execute("SELECT ledger.open_account('SOL', 'player', '7')")
-    await owner.execute("UPDATE ledger.accounts SET balance = 5 WHERE owner = '7'")
-    await owner.close()
-
-
-async def test_a_wrong_balance_is_found_named_and_ends_with_exit_code_three(
-    folder: tuple[Path, Dsn],
-) -> None:
-    data, dsn = folder
-    assert ledger(data, "check").returncode == 0
-    await spoil(dsn)
-
-    ended = ledger(data, "check", "--json")
-
-    assert ended.returncode == 3
-    wrong = {each["name"]: each["wrong"] for each in json.loads(ended.stdout)["checks"]}
-    assert wrong["every balance is the sum of its entries"] == [
-        "account 1 has 5, its entries sum to 0"
-    ]
-    assert wrong["every asset sums to zero over all accounts"] == ["SOL sums to 5"]
-    assert "Next: " in ended.stderr
-    assert ledger(data, "trial-balance").returncode == 3
+def ledger(data: Path, *arguments: str) -> CompletedProcess[str]:
+    return in_words(run_rooms("ledger", *arguments, "--data", str(data)))
 
 
 def test_an_account_that_is_not_there_is_refused_in_words(folder: tuple[Path, Dsn]) -> None:
@@ -92,6 +61,34 @@ async def test_a_journal_that_an_alarm_names_says_what_it_moved(
         ended = ledger(data, "explain", unknown)
         assert ended.returncode == 1
         assert f"There is no journal {unknown[8:]}" in ended.stderr
+
+
+async def spoil(dsn: Dsn) -> int:
+    """Do as the owner of the tables what no function of the ledger would."""
+    owner = await asyncpg.connect(dsn.owner)
+    account: int = await owner.fetchval("SELECT ledger.open_account('SOL', 'player', '8')")
+    await owner.execute("UPDATE ledger.accounts SET balance = 5 WHERE id = $1", account)
+    await owner.close()
+    return account
+
+
+async def test_a_wrong_balance_is_found_named_and_ends_with_exit_code_three(
+    folder: tuple[Path, Dsn],
+) -> None:
+    data, dsn = folder
+    assert ledger(data, "check").returncode == 0
+    account = await spoil(dsn)
+
+    ended = ledger(data, "check", "--json")
+
+    assert ended.returncode == 3
+    wrong = {each["name"]: each["wrong"] for each in json.loads(ended.stdout)["checks"]}
+    assert wrong["every balance is the sum of its entries"] == [
+        f"account {account} has 5, its entries sum to 0"
+    ]
+    assert wrong["every asset sums to zero over all accounts"] == ["SOL sums to 5"]
+    assert "Next: " in ended.stderr
+    assert ledger(data, "trial-balance").returncode == 3
 
 
 def test_books_are_read_with_more_patience_than_a_request_has() -> None:

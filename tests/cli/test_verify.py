@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,24 +7,15 @@ from typing import Any
 import pytest
 
 from rooms.proof.verifypage import verify_page
+from tests.commands import in_words, run_rooms
 from tests.proof.room_files import lines_of, sealed, written
 
-RUN = [sys.executable, "-c", "from rooms.cli.verify import app; app()"]
 VECTORS = json.loads(Path("docs/spec/vectors/pool.json").read_text())["vectors"]
 ASKED = ("bets", "outcome", "protocol_bps", "host_bps")
 
 
-def run(*arguments: str, said: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = RUN if code is None else [sys.executable, "-c", code]
-    environment = {**os.environ, "PYTHONPATH": "src"}
-    return subprocess.run(
-        [*command, *arguments],
-        input=said,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def run(*arguments: str, said: str) -> subprocess.CompletedProcess[str]:
+    return in_words(run_rooms("verify", *arguments, given=said))
 
 
 def asked(vector: dict[str, Any]) -> str:
@@ -59,7 +49,13 @@ finally:
     loaded = [name for name in sys.modules if name.startswith(tuple(f"rooms.{h}" for h in house))]
     print(loaded, file=sys.stderr)
 """
-    done = run("pool", said=asked(VECTORS[0]), code=code)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "pool"],
+        input=asked(VECTORS[0]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (done.returncode, done.stderr) == (0, "[]\n")
 

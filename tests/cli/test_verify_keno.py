@@ -1,31 +1,23 @@
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from subprocess import CompletedProcess
 from threading import Thread
 
 import pytest
 
 from rooms.proof.roundfile import RoundProof, round_json, ticket_json
+from tests.commands import in_words, run_rooms
 from tests.proof.keno_files import FIRST, STAKES, Game, day_lines, keys_json
 
 GAME = Game()
 NUMBER = FIRST + 7
 
 
-def verify(*arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rooms", "verify", *arguments],
-        input=said,
-        env={**os.environ, "PYTHONPATH": "src"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def verify(*arguments: str, said: str = "") -> CompletedProcess[str]:
+    return in_words(run_rooms("verify", *arguments, given=said))
 
 
 def written(proof: RoundProof) -> str:

@@ -2,21 +2,17 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import in_words, run_rooms
 from tests.contexts.fairness.grown_log import TestLog
 from tests.entrypoints.conftest import Web, served
 from tests.houses import house, owner
 
 __all__ = ["house", "owner", "served"]
-
-COMMAND = [sys.executable, "-c", "from rooms.cli.verify import app; app()", "log"]
 
 
 @pytest.fixture
@@ -31,15 +27,8 @@ async def grow(log: TestLog, *numbers: int) -> None:
 
 
 async def verify(web: Web, state: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    command = [*COMMAND, str(web.client.base_url), "--state", str(state), "--json", *options]
-    done = await asyncio.to_thread(
-        subprocess.run,
-        command,
-        env={**os.environ, "PYTHONPATH": "src"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("log", str(web.client.base_url), "--state", str(state), "--json", *options)
+    done = in_words(await asyncio.to_thread(run_rooms, "verify", *words))
     return done.returncode, json.loads(done.stdout) if done.stdout else {"said": done.stderr}
 
 

@@ -1,11 +1,10 @@
 import json
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 from rooms.contexts.fairness.workers import SolvencyClock
 from rooms.platform.lease import Lease
+from tests.commands import run_rooms
 from tests.entrypoints.conftest import Web, is_problem
 from tests.houses import ONE, solvency_of
 
@@ -37,7 +36,5 @@ async def test_a_player_fetches_and_verifies_that_the_balance_is_in_the_sum(
 def verified(file: Path, content: object, keys: Path) -> tuple[int, str]:
     file.write_text(json.dumps(content))
     command = ("verify", "solvency", str(file), "--key", str(keys), "--json")
-    done = subprocess.run(
-        [sys.executable, "-m", "rooms", *command], capture_output=True, text=True, check=False
-    )
+    done = run_rooms(*command)
     return done.returncode, json.loads(done.stdout)["verdict"]

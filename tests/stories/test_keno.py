@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.commands import run_rooms
 from tests.stories.running import Api, Json, Player, RunningHouse
 
 STAKE = {"amount": "10000000", "asset": "SOL"}
@@ -36,12 +35,7 @@ async def round_when(api: Api, ticket: Json, *statuses: str) -> Json:
 
 
 def verify(*arguments: str) -> Json:
-    ended = subprocess.run(
-        [sys.executable, "-m", "rooms", "verify", *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = run_rooms("verify", *arguments, "--json")
     report: Json = json.loads(ended.stdout)
     assert (ended.returncode == 0) == (report["verdict"] == "verified"), ended.stderr
     return report

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 import asyncpg
 
 from rooms.platform.postgres import EmbeddedPostgres
+from tests.commands import run_rooms
 from tests.stories.running import QUICK, Api, RunningHouse, coin, new_asset
 
 SOL = 10**9
@@ -17,14 +16,10 @@ SOL = 10**9
 
 async def rooms(house: RunningHouse, *command: str) -> tuple[int, Any, str]:
     """Run a command beside the house; give its exit code, its JSON, and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rooms", *command, "--json", "--data", str(house.data)),
-        env={**os.environ, **QUICK},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, said = await process.communicate()
-    return process.returncode or 0, json.loads(out) if out else None, said.decode()
+    words = (*command, "--json", "--data", str(house.data))
+    ended = await asyncio.to_thread(run_rooms, *words, environment=os.environ | QUICK)
+    told = json.loads(ended.stdout) if ended.stdout else None
+    return ended.returncode, told, ended.stderr.decode()
 
 
 async def audit(house: RunningHouse, subject: str) -> list[str]:

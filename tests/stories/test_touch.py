@@ -1,9 +1,8 @@
 import asyncio
 import json
-import subprocess
-import sys
 from datetime import datetime
 
+from tests.commands import run_rooms
 from tests.stories.running import Api, Json, coin, new_asset
 
 SOL = 10**9
@@ -14,13 +13,7 @@ def seconds_between(earlier: str, later: str) -> float:
 
 
 def verify(file: str) -> Json:
-    ended = subprocess.run(
-        [sys.executable, "-m", "rooms", "verify", "room", "-", "--json"],
-        input=file,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = run_rooms("verify", "room", "-", "--json", given=file)
     report: Json = json.loads(ended.stdout)
     assert (ended.returncode == 0) == (report["verdict"] == "verified"), ended.stderr
     return report
