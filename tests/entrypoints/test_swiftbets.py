@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from rooms.contexts.identity.domain import token_digest
 from rooms.entrypoints.gateway.swiftbets import LARGEST_BODY, AskedBet, usual
 from rooms.processes.wire import Bet, Wire
-from tests.entrypoints.conftest import Web
+from tests.entrypoints.conftest import Web, is_problem
 from tests.houses import ONE
 
 BET = {"side": "YES", "stake": {"amount": str(ONE), "asset": "SOL"}}
@@ -173,6 +173,43 @@ async def test_a_token_that_is_revoked_places_no_bet_from_then_on(both: Both) ->
     swift, framework = await both.answers(room, headers=headers, json=BET)
 
     assert first.status_code == 201
+    assert swift.status_code == 401
+    assert said(swift) == said(framework)
+
+
+async def test_a_token_that_is_revoked_moves_no_money_with_its_second_bet(served: Web) -> None:
+    player = await served.player(fund=10 * ONE)
+    token, rooms = player["access_token"], [(await served.room())["id"] for _ in range(2)]
+    assert (await served.bet(rooms[0], token)).status_code == 201
+    assert served.house.identity.remembered(token) is not None
+    async with served.house.database.transaction() as tx:
+        await tx.execute("DELETE FROM identity.tokens WHERE digest = $1", token_digest(token))
+
+    second = await served.bet(rooms[1], token)
+
+    is_problem(second, 401, "E-AUTH")
+    assert second.headers["www-authenticate"] == "Bearer"
+    assert served.house.identity.remembered(token) is None
+    async with served.house.database.snapshot() as tx:
+        balance = await tx.value(
+            "SELECT balance FROM ledger.accounts WHERE kind = 'player' AND owner = $1",
+            player["player_id"],
+        )
+    assert balance == 9 * ONE
+    await served.house.books_are_right()
+
+
+async def test_who_is_remembered_wrongly_is_told_that_and_not_what_else_is_wrong(
+    both: Both,
+) -> None:
+    token, room = await both.web.token(), (await both.web.room())["id"]
+    headers = {"authorization": f"Bearer {token}", "idempotency-key": "key"}
+    await both.answers(room, headers=headers, json=BET)
+    async with both.web.house.database.transaction() as tx:
+        await tx.execute("DELETE FROM identity.tokens WHERE digest = $1", token_digest(token))
+
+    swift, framework = await both.answers(room, headers=headers, content=b"{")
+
     assert swift.status_code == 401
     assert said(swift) == said(framework)
 

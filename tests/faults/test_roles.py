@@ -17,7 +17,8 @@ from tests.faults.database_rights import (
 
 PLACE_BETS = (
     "parimutuel.place_bets(bigint[],text[],bigint[],bigint[],timestamp with time zone,bigint[],"
-    "bigint[],bigint[],bigint[],text[],bigint[],boolean[],bigint[],bigint[],bigint[],text[])"
+    "bigint[],bigint[],bigint[],text[],bigint[],boolean[],bigint[],bigint[],bigint[],text[],"
+    "bytea[])"
 )
 SELL_TICKETS = (
     "keno.sell_tickets(text,text,bigint[],timestamp with time zone,timestamp with time zone,"
@@ -161,6 +162,7 @@ async def test_functions_with_the_owners_rights_look_nowhere_but_in_the_catalogu
         "ledger.lock_all(bigint[])",
         "ledger.charge(text,text,bigint[],bigint[],text[],bigint)",
         "ledger.charge(text,text,bigint[],bigint[],text[],bigint[])",
+        "identity.keep_tokens(bytea[],bigint[],boolean)",
         "oracle.newest_ticks(text[],bigint[])",
         "platform.publish(text,jsonb)",
         "parimutuel.lock_for_bets(bigint[],boolean[],boolean)",

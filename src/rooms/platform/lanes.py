@@ -6,9 +6,10 @@ themselves to what the database takes in one stroke.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Final, Generic, TypeVar
 
@@ -20,6 +21,8 @@ from rooms.platform.tracing import span
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
+# What a request is told, once: its answer, the exception met instead, or that all was ended.
+Tell = Callable[[Answer | BaseException], None]
 
 # One statement's arrays stay small, and so do the locks that one batch takes.
 MOST_AT_ONCE: Final = 500
@@ -42,9 +45,7 @@ class Lanes(Generic[Request, Answer]):
     at_once: int
     most: int = MOST_AT_ONCE
     weigh: Callable[[Request], int] | None = None
-    _queues: "dict[Hashable, deque[tuple[Request, asyncio.Future[Answer]]]]" = field(
-        default_factory=dict
-    )
+    _queues: "dict[Hashable, deque[tuple[Request, Tell[Answer]]]]" = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _turns: asyncio.Semaphore = field(init=False)
 
@@ -55,6 +56,14 @@ class Lanes(Generic[Request, Answer]):
     async def submit(self, lane: Hashable, request: Request) -> Answer:
         """Give the request's answer, or raise its exception."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.put(lane, request, partial(_settle, future))
+        return await future
+
+    def put(self, lane: Hashable, request: Request, tell: Tell[Answer]) -> None:
+        """Take a request whose answer, or exception, is told by a call.
+
+        Where the lane is ended it is told CancelledError.
+        """
         queue = self._queues.get(lane)
         if queue is None:
             queue = self._queues[lane] = deque()
@@ -62,12 +71,9 @@ class Lanes(Generic[Request, Answer]):
             task = asyncio.create_task(self._drain(lane, queue), context=Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        queue.append((request, future))
-        return await future
+        queue.append((request, tell))
 
-    async def _drain(
-        self, lane: Hashable, queue: "deque[tuple[Request, asyncio.Future[Answer]]]"
-    ) -> None:
+    async def _drain(self, lane: Hashable, queue: "deque[tuple[Request, Tell[Answer]]]") -> None:
         try:
             while queue:
                 async with self._turns:
@@ -77,12 +83,11 @@ class Lanes(Generic[Request, Answer]):
         finally:
             # Where the lane was ended, nobody is left waiting, and the next request opens it anew.
             del self._queues[lane]
-            for _, future in queue:
-                future.cancel()
+            _tell(queue, [asyncio.CancelledError()] * len(queue))
 
     def _next_batch(
-        self, queue: "deque[tuple[Request, asyncio.Future[Answer]]]"
-    ) -> "list[tuple[Request, asyncio.Future[Answer]]]":
+        self, queue: "deque[tuple[Request, Tell[Answer]]]"
+    ) -> "list[tuple[Request, Tell[Answer]]]":
         if self.weigh is None:
             return [queue.popleft() for _ in range(min(len(queue), self.most))]
         batch = [queue.popleft()]
@@ -91,7 +96,7 @@ class Lanes(Generic[Request, Answer]):
             batch.append(queue.popleft())
         return batch
 
-    async def _answer(self, batch: "list[tuple[Request, asyncio.Future[Answer]]]") -> None:
+    async def _answer(self, batch: "list[tuple[Request, Tell[Answer]]]") -> None:
         begun = perf_counter()
         try:
             with span("batch", lane=self.name, size=len(batch)):
@@ -106,15 +111,30 @@ class Lanes(Generic[Request, Answer]):
                 return
             answers = [problem] * len(batch)
         except BaseException:
-            for _, future in batch:
-                future.cancel()
+            _tell(batch, [asyncio.CancelledError()] * len(batch))
             raise
         BATCH_SIZE.labels(self.name).observe(len(batch))
         BATCH_SECONDS.labels(self.name).observe(perf_counter() - begun)
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():  # who asked has gone
-                continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        _tell(batch, answers)
+
+
+def _tell(
+    batch: "Iterable[tuple[Request, Tell[Answer]]]", answers: Sequence[Answer | BaseException]
+) -> None:
+    for (_, tell), answer in zip(batch, answers, strict=True):
+        try:
+            tell(answer)
+        except Exception:
+            # A bug of one who asked is not the others' nor the lane's.
+            log.exception("an answer was not taken")
+
+
+def _settle(future: "asyncio.Future[Answer]", answer: Answer | BaseException) -> None:
+    if future.done():  # who asked has gone
+        return
+    if isinstance(answer, asyncio.CancelledError):
+        future.cancel()
+    elif isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -9,9 +9,11 @@ import importlib.util
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final
 
 from rooms import __version__
+from rooms.platform.clock import SystemClock
 from rooms.platform.problem import ExitCode, Problem
 
 Attribute = str | int
@@ -46,18 +48,31 @@ _tracing: Final = _Tracing()
 _NOTHING: Final[AbstractContextManager[Any]] = nullcontext(_NoSpan())
 
 
-def span(name: str, **attributes: Attribute) -> AbstractContextManager[Any]:
-    """Time what is done inside; an exception that passes is noted by its type, not its words."""
+def span(
+    name: str, *, begun: float | None = None, **attributes: Attribute
+) -> AbstractContextManager[Any]:
+    """Time what is done inside; an exception that passes is noted by its type, not its words.
+
+    What began before, at ``begun`` of ``perf_counter``, is timed from then.
+    """
     if _tracing.tracer is None:
         return _NOTHING
-    return _recorded(name, attributes)
+    return _recorded(name, begun, attributes)
 
 
 @contextmanager
-def _recorded(name: str, attributes: dict[str, Attribute]) -> Iterator[Any]:
+def _recorded(name: str, begun: float | None, attributes: dict[str, Attribute]) -> Iterator[Any]:
+    since = None
+    if begun is not None:
+        ago = perf_counter() - begun
+        since = int((SystemClock().now().timestamp() - ago) * 1e9)
     # The words of an exception may quote what somebody sent, so the library must not take them.
     with _tracing.tracer.start_as_current_span(
-        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+        name,
+        attributes=attributes,
+        start_time=since,
+        record_exception=False,
+        set_status_on_exception=False,
     ) as recorded:
         try:
             yield recorded

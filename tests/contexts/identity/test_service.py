@@ -6,9 +6,12 @@ import pytest
 from rooms.contexts.fairness.module import staff_acts
 from rooms.contexts.identity.api import Identity
 from rooms.contexts.identity.module import identity_module
+from rooms.contexts.identity.service import IdentityService
+from rooms.contexts.identity.storage import IdentityStorage
 from rooms.kernel.ids import PlayerId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database
+from tests.platform.lock_waits import until_it_waits_for_a_lock
 
 REF_KEY = b"a key for references in tests..."
 
@@ -156,3 +159,53 @@ async def public(database: Database) -> list[dict[str, Any]]:
     async with database.snapshot() as tx:
         found = await tx.fetch("SELECT kind, at, fields FROM fairness.pending ORDER BY id")
     return [dict(row) for row in found]
+
+
+async def test_whose_token_was_looked_up_is_remembered_and_strangers_are_not(
+    database: Database, identity: Identity
+) -> None:
+    ada = await register(database, identity, token="one")
+    assert identity.remembered("one") is None
+
+    known, stranger = await identity.bearers_of(["one", "two"])
+
+    assert (known and known.player_id, stranger) == (ada, None)
+    assert identity.remembered("one") == known
+    assert identity.remembered("two") is None
+
+
+async def test_no_more_tokens_are_remembered_than_there_is_room_for(
+    database: Database,
+) -> None:
+    identity = IdentityService(database, IdentityStorage(), staff_acts(REF_KEY), most_remembered=2)
+    for token in ("one", "two", "three"):
+        await register(database, identity, name=token, token=token)
+        await identity.bearer_of(token)
+
+    known = [identity.remembered(token) is not None for token in ("one", "two", "three")]
+    assert known == [False, True, True]
+
+
+async def test_a_token_that_is_kept_is_revoked_after_the_transaction_and_not_kept_again(
+    database: Database, identity: Identity
+) -> None:
+    await register(database, identity, token="one")
+    (bearer,) = await identity.bearers_of(["one"])
+    assert bearer is not None
+    somebody_else = bearer._replace(player_id=PlayerId(bearer.player_id + 1))
+
+    async def revoke() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("DELETE FROM identity.tokens")
+
+    async with database.transaction() as tx:
+        assert await identity.keep(tx, [bearer], wait=False) == {bearer.standing}
+        assert await identity.keep(tx, [somebody_else], wait=True) == set()
+        revoking = asyncio.create_task(revoke())
+        await until_it_waits_for_a_lock(database)
+        assert not revoking.done()
+    await revoking
+
+    async with database.transaction() as tx:
+        assert await identity.keep(tx, [bearer], wait=False) == set()
+    assert identity.remembered("one") is None

@@ -1,8 +1,8 @@
 """The face of identity: who a bearer of a token is, and what staff did."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, NewType, Protocol
 
 from rooms.kernel.ids import PlayerId, StaffId
 from rooms.platform.database import Tx
@@ -10,6 +10,17 @@ from rooms.platform.database import Tx
 # Reasons of acts where nobody is asked for one. They are public, so they name nobody.
 BY_COMMAND: Final = "by command"
 BY_ADMINISTRATOR: Final = "by an administrator"
+
+
+# What a transaction makes sure by that a token still stands; to others it says nothing.
+Standing = NewType("Standing", bytes)
+
+
+class Bearer(NamedTuple):
+    """A player, as the bearer of one of their tokens."""
+
+    player_id: PlayerId
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +43,27 @@ class Identity(Protocol):
         """Say which player bears this token."""
         ...
 
-    async def players_of(self, tokens: Sequence[str]) -> list[PlayerId | None]:
-        """Say the same of many tokens by one look at the database."""
+    async def bearer_of(self, token: str) -> Bearer | None:
+        """Say who bears this token, so that a command can make sure of it."""
+        ...
+
+    async def bearers_of(self, tokens: Sequence[str]) -> list[Bearer | None]:
+        """Say of many tokens who bears them, by one look at the database."""
+        ...
+
+    def remembered(self, token: str) -> Bearer | None:
+        """Say who bore this token when it was looked up last; it may be revoked since.
+
+        Whatever is done for it makes sure in its own transaction, by ``keep``.
+        """
+        ...
+
+    async def keep(self, tx: Tx, bearers: Collection[Bearer], *, wait: bool) -> set[Standing]:
+        """Say whose tokens still stand; none of these can be revoked until ``tx`` ends.
+
+        Without ``wait`` one that is just being revoked counts as gone; with it, the end of that is
+        awaited.
+        """
         ...
 
     async def administrator_of(self, token: str) -> Administrator:

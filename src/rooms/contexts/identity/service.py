@@ -1,9 +1,10 @@
 """Use cases of identity."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from rooms.contexts.identity.api import BY_COMMAND, Administrator
+from rooms.contexts.identity.api import BY_COMMAND, Administrator, Bearer, Standing
 from rooms.contexts.identity.domain import clean_name, new_token, token_digest
 from rooms.contexts.identity.ports import PublicRecord
 from rooms.contexts.identity.storage import IdentityStorage
@@ -11,6 +12,9 @@ from rooms.kernel.ids import PlayerId, StaffId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Tx
 from rooms.platform.lanes import Lanes
+
+# Some 200 bytes each. Only tokens that were valid are remembered: strangers push nobody out.
+MOST_REMEMBERED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +24,12 @@ class IdentityService:
     database: Database
     storage: IdentityStorage
     public: PublicRecord
-    _asked: Lanes[bytes, PlayerId | None] = field(init=False)
+    most_remembered: int = MOST_REMEMBERED
+    _remembered: dict[bytes, Bearer] = field(default_factory=dict, repr=False)
+    _asked: Lanes[bytes, Bearer | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_asked", Lanes("tokens", self._players, at_once=1))
+        object.__setattr__(self, "_asked", Lanes("tokens", self._bearers, at_once=1))
 
     async def register(self, tx: Tx, name: str, token: str) -> PlayerId:
         """Make a player who is known by this token."""
@@ -33,16 +39,38 @@ class IdentityService:
 
     async def player_of(self, token: str) -> PlayerId | None:
         """Say which player bears this token."""
+        bearer = await self.bearer_of(token)
+        return None if bearer is None else bearer.player_id
+
+    async def bearer_of(self, token: str) -> Bearer | None:
+        """Say who bears this token, so that a command can make sure of it."""
         return await self._asked.submit("all", token_digest(token))
 
-    async def players_of(self, tokens: Sequence[str]) -> list[PlayerId | None]:
-        """Say the same of many tokens by one look at the database."""
-        return await self._players([token_digest(token) for token in tokens])
+    async def bearers_of(self, tokens: Sequence[str]) -> list[Bearer | None]:
+        """Say of many tokens who bears them, by one look at the database."""
+        return await self._bearers([token_digest(token) for token in tokens])
 
-    async def _players(self, digests: Sequence[bytes]) -> list[PlayerId | None]:
+    async def _bearers(self, digests: Sequence[bytes]) -> list[Bearer | None]:
         async with self.database.statement() as tx:
             known = await self.storage.players_by_token(tx, digests)
-        return [known.get(digest) for digest in digests]
+        bearers = {digest: Bearer(player, Standing(digest)) for digest, player in known.items()}
+        self._remembered.update(bearers)
+        while len(self._remembered) > self.most_remembered:
+            del self._remembered[next(iter(self._remembered))]
+        return [bearers.get(digest) for digest in digests]
+
+    def remembered(self, token: str) -> Bearer | None:
+        """Say who bore this token when it was looked up last; it may be revoked since."""
+        return self._remembered.get(token_digest(token))
+
+    async def keep(self, tx: Tx, bearers: Collection[Bearer], *, wait: bool) -> set[Standing]:
+        """Say whose tokens still stand; none of these can be revoked until ``tx`` ends."""
+        kept = await self.storage.keep_tokens(tx, bearers, wait=wait)
+        for bearer in bearers:
+            if bearer.standing not in kept:
+                # Whoever comes with it again is looked up, rather than in others' way.
+                self._remembered.pop(bearer.standing, None)
+        return kept
 
     async def administrator_of(self, token: str) -> Administrator:
         """Say which administrator bears this token."""

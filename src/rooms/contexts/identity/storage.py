@@ -1,8 +1,8 @@
 """Identity as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from rooms.contexts.identity.api import Administrator
+from rooms.contexts.identity.api import Administrator, Bearer, Standing
 from rooms.kernel.ids import PlayerId, StaffId
 from rooms.kernel.time import Instant
 from rooms.platform.database import Row, Tx
@@ -38,6 +38,17 @@ class IdentityStorage:
             list(digests),
         )
         return {digest: PlayerId(player) for digest, player in rows}
+
+    async def keep_tokens(
+        self, tx: Tx, bearers: Collection[Bearer], *, wait: bool
+    ) -> set[Standing]:
+        kept = await tx.value(
+            "SELECT identity.keep_tokens($1, $2, $3)",
+            [bearer.standing for bearer in bearers],
+            [bearer.player_id for bearer in bearers],
+            wait,
+        )
+        return {Standing(digest) for digest in kept}
 
     async def staff_by_token(self, tx: Tx, digest: bytes) -> Administrator | None:
         row = await tx.row(

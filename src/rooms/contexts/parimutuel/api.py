@@ -7,10 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from rooms.contexts.identity.api import Administrator
+from rooms.contexts.identity.api import Administrator, Standing
 from rooms.kernel.ids import BetId, CommandKey, PlayerId, RoomId
 from rooms.kernel.time import Instant
 from rooms.platform.commands import Answered
+from rooms.platform.lanes import Tell
 from rooms.proof.pool import Side
 from rooms.proof.receipt import Receipt
 
@@ -53,13 +54,17 @@ class OpenRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceBet:
-    """Stake lamports on a side. ``key`` is the caller's: a bet is its own idempotency record."""
+    """Stake lamports on a side. ``key`` is the caller's: a bet is its own idempotency record.
+
+    ``standing`` is of the token that the player showed, which must not be revoked by then.
+    """
 
     room: RoomId
     player: PlayerId
     side: Side
     stake: int
     key: str = field(repr=False)
+    standing: Standing | None = field(default=None, repr=False)
 
 
 class BetReceipt(NamedTuple):
@@ -202,7 +207,15 @@ class Rooms(Protocol):
         """Take a stake into a room's pool.
 
         Refuses E-ROOM-UNKNOWN, E-BET-LOCKED, E-BET-DUP, E-STAKE, E-BAL-LOW, E-PRICE-STALE,
-        E-TARGET-MET, E-DEPTH, E-KEY-REUSED.
+        E-TARGET-MET, E-DEPTH, E-KEY-REUSED, E-AUTH.
+        """
+        ...
+
+    def begin_bet(self, command: PlaceBet, tell: Tell[Answered[BetReceipt]]) -> None:
+        """Take a stake as ``place_bet`` does, without a task of its own: ``tell`` is called once.
+
+        With the answer, with the refusal or what else was met, or with CancelledError where the
+        house ends first.
         """
         ...
 

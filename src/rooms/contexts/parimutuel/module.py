@@ -103,7 +103,7 @@ def _betting(database: Database, near: Neighbours, limits: Limits, receipts: Rec
     return Betting(
         database,
         Lean(database, bets, near.oracle, limits, seen, receipts),
-        Placing(rooms, bets, near.ledger, near.oracle, near.log, limits, seen),
+        Placing(rooms, bets, near.identity, near.ledger, near.oracle, near.log, limits, seen),
         near.ledger,
         near.referral,
         receipts,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from rooms.contexts.identity.api import Administrator
+from rooms.contexts.identity.api import Administrator, Standing
 from rooms.contexts.oracle.api import Basis, NewWatch
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
 from rooms.contexts.parimutuel.domain import Room, subject_of
@@ -296,19 +296,24 @@ class BetStorage:
         return {(RoomId(room), PlayerId(player)): BetId(bet) for bet, room, player in rows}
 
     async def place(
-        self, tx: Tx, bets: Sequence[NewBet], pools: Sequence[AccountId], guess: Guess
+        self,
+        tx: Tx,
+        bets: Sequence[NewBet],
+        pools: Sequence[AccountId],
+        standings: Sequence[Standing | None],
+        guess: Guess,
     ) -> Placed | None:
         """Place bets of different accounts at once, each stake into its pool, and tell of it.
 
-        None, and nothing done, where the guess was wrong or somebody has a lock. Raises Violation
-        where a bet is in the books already or its player has too little.
+        None, and nothing done, where the guess was wrong, a token is revoked or somebody has a
+        lock. Raises Violation where a bet is in the books already or its player has too little.
         """
         row = await tx.row(
             "SELECT accepted_at, ids FROM parimutuel.place_bets($1::text::bigint[], "
             "$2, $3, $4, $5, $6::text::bigint[], "
             "$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], "
             "$11::text::bigint[], $12::text::boolean[], $13::text::bigint[], "
-            "$14::text::bigint[], $15::text::bigint[], $16::text::text[])",
+            "$14::text::bigint[], $15::text::bigint[], $16::text::text[], $17::text::bytea[])",
             array(guess.rooms),
             [basis.asset for basis in guess.bases],
             [basis.terms for basis in guess.bases],
@@ -316,6 +321,7 @@ class BetStorage:
             guess.until,
             array(pools),
             *map(array, zip(*bets, strict=True)),
+            _bytes(standings) if any(standings) else None,
         )
         if row is None:
             return None
@@ -388,6 +394,10 @@ class VoidStorage:
                 room,
             )
         )
+
+
+def _bytes(values: Sequence[bytes | None]) -> str:
+    return array([None if each is None else f"\\x{each.hex()}" for each in values])
 
 
 def new_watch(room: RoomId, new: NewRoom) -> NewWatch:

@@ -75,6 +75,10 @@ class Referral(Protocol):
         """
         ...
 
+    def remembered(self, player: PlayerId) -> Member | None:
+        """Give the same where it is remembered already."""
+        ...
+
     async def remember(self, players: Collection[PlayerId]) -> None:
         """Look up those of whom nothing is remembered, so that ``member_of`` need not."""
         ...

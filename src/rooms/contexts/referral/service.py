@@ -99,6 +99,10 @@ class ReferralService:
         except Unavailable as away:
             raise NotBegunError(repr(away)) from away
 
+    def remembered(self, player: PlayerId) -> Member | None:
+        """Give the same where it is remembered already."""
+        return self._remembered.get(player)
+
     async def remember(self, players: Collection[PlayerId]) -> None:
         """Look up those of whom nothing is remembered, so that ``member_of`` need not."""
         unknown = {player for player in players if player not in self._remembered}

@@ -119,7 +119,7 @@ def build_app(gateway: Gateway) -> Front:
         REFUSALS.labels(code)  # shown as 0 until it is answered
     return Front(
         app,
-        Reception(gateway, SwiftBets(gateway).serve),
+        Reception(gateway, SwiftBets(gateway)),
         clock=gateway.clock,
         tokens=Limiter(gateway.rate_per_token),
         addresses=Limiter(gateway.rate_per_ip),

@@ -7,11 +7,13 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from msgspec import Struct
 
+from rooms.contexts.identity.api import Bearer
 from rooms.contexts.parimutuel.api import PlaceBet
 from rooms.entrypoints.gateway import examples, messages
 from rooms.entrypoints.gateway.answers import answer, bet_json, made, own_bet_json
 from rooms.entrypoints.gateway.calls import (
     Call,
+    bearer_of,
     bet_id,
     gateway_of,
     idempotency_key,
@@ -24,7 +26,7 @@ from rooms.entrypoints.gateway.calls import (
     room_id,
 )
 from rooms.entrypoints.gateway.described import describing
-from rooms.kernel.ids import BetId, PlayerId, RoomId
+from rooms.kernel.ids import BetId, RoomId
 from rooms.kernel.refusal import Refusal
 
 
@@ -52,18 +54,24 @@ class BetQuery(Struct, frozen=True):
 )
 async def place_bet(request: Call, room: FromPath[str]) -> Response[bytes]:
     """Place a bet for the player who asks; in front of it ``swiftbets`` answers the same."""
-    player, key = await player_of(request), idempotency_key(request)
+    bearer, key = await bearer_of(request), idempotency_key(request)
     wanted = room_id(room)
     body, _ = await read_body(request, messages.NewBet)
     rooms = gateway_of(request).rooms
-    placed = await rooms.place_bet(asked(player, key, wanted, body))
+    placed = await rooms.place_bet(asked(bearer, key, wanted, body))
     return made(bet_json(placed.value, rooms), replayed=placed.replayed)
 
 
-def asked(player: PlayerId, key: str, room: RoomId, body: messages.NewBet) -> PlaceBet:
+def asked(bearer: Bearer, key: str, room: RoomId, body: messages.NewBet) -> PlaceBet:
     """Give the command that a request is. Refuses E-STAKE."""
-    stake = lamports_of(body.stake, "E-STAKE")
-    return PlaceBet(room=room, player=player, side=body.side, stake=stake, key=key)
+    return PlaceBet(
+        room=room,
+        player=bearer.player_id,
+        side=body.side,
+        stake=lamports_of(body.stake, "E-STAKE"),
+        key=key,
+        standing=bearer.standing,
+    )
 
 
 @get(

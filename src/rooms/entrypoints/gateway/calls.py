@@ -15,7 +15,7 @@ from litestar import Request
 from litestar.datastructures import State
 from litestar.exceptions import InternalServerException
 
-from rooms.contexts.identity.api import Administrator
+from rooms.contexts.identity.api import Administrator, Bearer
 from rooms.entrypoints.gateway.faces import Gateway
 from rooms.entrypoints.gateway.messages import AmountAsked, Part
 from rooms.kernel.ids import LARGEST_ID, BetId, PlayerId, RoomId, TicketId
@@ -57,21 +57,21 @@ def address_of(request: Call) -> str:
 
 async def player_of(request: Call) -> PlayerId:
     """Say who asks, by the bearer's token. Refuses E-AUTH."""
-    return await bearer(gateway_of(request), request.headers.get("authorization", ""))
+    return (await bearer_of(request)).player_id
 
 
-async def bearer(gateway: Gateway, authorization: str) -> PlayerId:
-    """Say whose token this header carries. Refuses E-AUTH."""
-    token = bearer_token(authorization)
+async def bearer_of(request: Call) -> Bearer:
+    """Say who asks, so that the command can make sure of it. Refuses E-AUTH."""
+    token = bearer_token(request.headers.get("authorization", ""))
     if token is None:
         raise Refusal("E-AUTH")
     try:
-        player = await gateway.identity.player_of(token)
+        bearer = await gateway_of(request).identity.bearer_of(token)
     except Unavailable as away:
         raise NotBegunError(repr(away)) from away
-    if player is None:
+    if bearer is None:
         raise Refusal("E-AUTH")
-    return player
+    return bearer
 
 
 def bearer_token(authorization: str) -> str | None:

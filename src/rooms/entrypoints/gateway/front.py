@@ -70,7 +70,7 @@ class Front:
         if refused is None:
             self.bets.take(bet)
         else:
-            self.bets.begin(bet, refused)
+            self.bets.bets.serve(bet, refused)
 
     def _refused(
         self, address: str, all_headers: Iterable[tuple[bytes, bytes]]

@@ -1,22 +1,23 @@
-"""Bets on their way in: who sends them is asked for many at a time.
+"""Bets on their way in: who sends them is known, or asked for many at a time.
 
-Bets that arrive while one look is under way are in the next one, as with ``Lanes``; here the
-whole crowd goes on together, without an errand for each.
+Whose token was seen before goes on at once: the bets' transaction makes sure that it is not
+revoked. The others are looked up. Bets that arrive while one look is under way are in the next
+one, as with ``Lanes``; here the whole crowd goes on together, without an errand for each.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
+from rooms.contexts.identity.api import Bearer
 from rooms.entrypoints.gateway.calls import bearer_token
 from rooms.entrypoints.gateway.faces import Gateway
-from rooms.entrypoints.gateway.swiftbets import AskedBet, Bettor
-from rooms.kernel.ids import PlayerId
+from rooms.entrypoints.gateway.swiftbets import AskedBet, Bettor, SwiftBets
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import NotBegunError, is_away
 from rooms.platform.lanes import MOST_AT_ONCE
@@ -30,33 +31,26 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Reception:
-    """Finds out who sends each bet, and begins to ``serve`` it.
+    """Finds out who sends each bet and hands it on.
 
-    A token is looked up for every bet: one that is revoked is refused from then on.
+    A token that is revoked is refused from then on, whether it is remembered or not.
     """
 
     gateway: Gateway
-    serve: Callable[[AskedBet, Bettor], Coroutine[Any, Any, None]]
+    bets: SwiftBets
     _crowd: list[AskedBet] = field(default_factory=list)
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _looking: bool = False
+    _looking: asyncio.Task[None] | None = None
 
     def take(self, bet: AskedBet) -> None:
         """Let a bet in; it is looked up with those that are read in the same turn of the loop."""
+        token = token_of(bet)
+        bearer = None if token is None else self.gateway.identity.remembered(token)
+        if bearer is not None and self.bets.begin(bet, bearer):
+            return
         self._crowd.append(bet)
-        if not self._looking:
-            self._looking = True
+        if self._looking is None:
             # It looks for many, so it inherits nothing from who happened to wake it.
-            self._start(self._look(), Context())
-
-    def begin(self, bet: AskedBet, bettor: Bettor) -> None:
-        """Begin to serve a bet."""
-        self._start(self.serve(bet, bettor))
-
-    def _start(self, work: Coroutine[Any, Any, None], context: Context | None = None) -> None:
-        task = asyncio.create_task(work, context=context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._looking = asyncio.create_task(self._look(), context=Context())
 
     async def _look(self) -> None:
         try:
@@ -64,18 +58,19 @@ class Reception:
                 bets = self._crowd[:MOST_AT_ONCE]
                 del self._crowd[:MOST_AT_ONCE]
                 for bet, bettor in zip(bets, await self._bettors(bets), strict=True):
-                    self.begin(bet, bettor)
+                    try:
+                        self.bets.serve(bet, bettor)
+                    except Exception:
+                        log.exception("a bet was not answered")
         finally:
-            self._looking = False
+            self._looking = None
 
     async def _bettors(self, bets: Sequence[AskedBet]) -> list[Bettor]:
         begun = perf_counter()
-        tokens = [
-            bearer_token(bet.headers.get(b"authorization", b"").decode("latin-1")) for bet in bets
-        ]
+        tokens = [token_of(bet) for bet in bets]
         try:
             with span("batch", lane=LANE, size=len(bets)):
-                players = await self._players([token for token in tokens if token is not None])
+                bearers = await self._bearers([token for token in tokens if token is not None])
         except Exception as problem:  # noqa: BLE001 - each bet is answered with it
             if is_away(problem):
                 # Nothing of any bet was begun.
@@ -86,9 +81,15 @@ class Reception:
             return [(await self._bettors([bet]))[0] for bet in bets]
         BATCH_SIZE.labels(LANE).observe(len(bets))
         BATCH_SECONDS.labels(LANE).observe(perf_counter() - begun)
-        return [players.get(token) or Refusal("E-AUTH") for token in tokens]
+        return [bearers.get(token) or Refusal("E-AUTH") for token in tokens]
 
-    async def _players(self, tokens: Sequence[str]) -> dict[str | None, PlayerId | None]:
-        players = await self.gateway.identity.players_of(tokens)
-        await self.gateway.referral.remember([player for player in players if player is not None])
-        return dict(zip(tokens, players, strict=True))
+    async def _bearers(self, tokens: Sequence[str]) -> dict[str | None, Bearer | None]:
+        bearers = await self.gateway.identity.bearers_of(tokens)
+        known = {bearer.player_id for bearer in bearers if bearer is not None}
+        await self.gateway.referral.remember(known)
+        return dict(zip(tokens, bearers, strict=True))
+
+
+def token_of(bet: AskedBet) -> str | None:
+    """Give the token that a bet carries; None where it carries none."""
+    return bearer_token(bet.headers.get(b"authorization", b"").decode("latin-1"))

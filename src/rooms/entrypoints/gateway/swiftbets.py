@@ -6,12 +6,16 @@ describes it to the public. A test sends both the same requests.
 """
 
 import re
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
+from rooms.contexts.identity.api import Bearer
+from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet
 from rooms.entrypoints.gateway.answers import bet_json
 from rooms.entrypoints.gateway.bets import asked
 from rooms.entrypoints.gateway.calls import parse_body, required_key, room_id
@@ -27,8 +31,8 @@ from rooms.entrypoints.gateway.problems import (
     header_lines,
     refused,
 )
-from rooms.kernel.ids import PlayerId
 from rooms.kernel.refusal import Refusal
+from rooms.platform.commands import Answered
 from rooms.platform.telemetry import Noted
 from rooms.platform.tracing import span
 
@@ -45,7 +49,7 @@ UNUSUAL: Final = frozenset(
 
 
 # Who sends a bet, or why it is not asked or cannot be said.
-Bettor = PlayerId | ProblemAnswer | Exception
+Bettor = Bearer | ProblemAnswer | Exception
 
 
 class AskedBet(NamedTuple):
@@ -79,40 +83,75 @@ def usual(
 
 @dataclass(frozen=True, slots=True)
 class SwiftBets:
-    """Answers bets."""
+    """Answers bets. Nothing is raised, and no task is made for a bet that is plain."""
 
     gateway: Gateway
 
-    async def serve(self, bet: AskedBet, bettor: Bettor) -> None:
-        """Place it, or say why not, and answer; nothing is raised."""
-        with Noted(bet.headers.items()) as note, span("request", request=note.id) as traced:
-            answer = await self._answer(bet, bettor)
+    def begin(self, bet: AskedBet, bearer: Bearer) -> bool:
+        """Begin to place it for someone who is remembered; False where it cannot be placed.
+
+        Nothing was answered then: before it is told what is wrong with it, its bearer has to be
+        looked up, as a stranger is told nothing else.
+        """
+        try:
+            command = _command(bet, bearer)
+        except Exception:  # noqa: BLE001 - it is met again, and answered
+            return False
+        self.gateway.rooms.begin_bet(command, partial(self._answer, bet))
+        return True
+
+    def serve(self, bet: AskedBet, bettor: Bettor) -> None:
+        """Place it and answer, or answer why not."""
+        if not isinstance(bettor, Bearer):
+            self._answer(bet, bettor)
+            return
+        try:
+            command = _command(bet, bettor)
+        except Exception as problem:  # noqa: BLE001 - it is answered
+            self._answer(bet, problem)
+        else:
+            self.gateway.rooms.begin_bet(command, partial(self._answer, bet))
+
+    def _answer(
+        self, bet: AskedBet, came: Answered[BetReceipt] | ProblemAnswer | BaseException
+    ) -> None:
+        if isinstance(came, CancelledError):
+            return  # the house ends, and its connections with it
+        with (
+            Noted(bet.headers.items()) as note,
+            span("request", begun=bet.begun, request=note.id) as traced,
+        ):
+            answer = self._whole(bet, came)
             count(traced, "POST", TEMPLATE, answer.status, bet.begun)
         own = header_lines(answer.headers)
         lines = b"%b%bx-request-id: %b\r\n" % (own, USUAL_LINES, note.id.encode())
         bet.answer(answer.status, lines, answer.body)
 
-    async def _answer(self, bet: AskedBet, bettor: Bettor) -> Whole:
-        if isinstance(bettor, ProblemAnswer):
-            return bettor.whole()
+    def _whole(
+        self, bet: AskedBet, came: Answered[BetReceipt] | ProblemAnswer | BaseException
+    ) -> Whole:
         try:
-            if isinstance(bettor, Exception):
-                raise bettor
-            return await self._place(bet, bettor)
+            if isinstance(came, Answered):
+                return self._placed(came)
+            if isinstance(came, BaseException):
+                raise came
+            return came.whole()
         except Refusal as refusal:
             return refused(refusal).whole()
         except Exception as error:  # noqa: BLE001 - it is logged and answered
             return failed("POST", f"/v1/rooms/{bet.room}/bets", error).whole()
 
-    async def _place(self, bet: AskedBet, player: PlayerId) -> Whole:
-        key = bet.headers.get(b"idempotency-key")
-        key_given = required_key(None if key is None else key.decode("latin-1"))
-        wanted = room_id(bet.room)
-        rooms = self.gateway.rooms
-        command = asked(player, key_given, wanted, parse_body(bet.body, NewBet))
-        placed = await rooms.place_bet(command)
-        body = msgspec.json.encode(bet_json(placed.value, rooms))
+    def _placed(self, placed: Answered[BetReceipt]) -> Whole:
+        body = msgspec.json.encode(bet_json(placed.value, self.gateway.rooms))
         headers = [MEDIA_TYPE, (b"content-length", b"%d" % len(body))]
         if placed.replayed:
             headers.append(REPLAY)
         return Whole(201, headers, body)
+
+
+def _command(bet: AskedBet, bearer: Bearer) -> PlaceBet:
+    """Read what a request asks for. Refuses as the framework's route does, in the same order."""
+    key = bet.headers.get(b"idempotency-key")
+    key_given = required_key(None if key is None else key.decode("latin-1"))
+    wanted = room_id(bet.room)
+    return asked(bearer, key_given, wanted, parse_body(bet.body, NewBet))

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from itertools import count
 
+from rooms.contexts.identity.api import Standing
 from rooms.contexts.ledger.api import ROOM_POOLS
 from rooms.contexts.parimutuel.api import PlaceBet
 from rooms.contexts.parimutuel.service.placing import Answer, Asked, Busy
@@ -15,9 +16,21 @@ from tests.houses import ONE, House, Person
 _keys = count(1)
 
 
-async def asked(house: House, room: RoomId, person: Person, stake: int = ONE) -> Asked:
+async def asked(
+    house: House,
+    room: RoomId,
+    person: Person,
+    stake: int = ONE,
+    *,
+    standing: Standing | None = None,
+) -> Asked:
     command = PlaceBet(
-        room=room, player=person.id, side=Side.YES, stake=stake, key=f"placed-{next(_keys)}"
+        room=room,
+        player=person.id,
+        side=Side.YES,
+        stake=stake,
+        key=f"placed-{next(_keys)}",
+        standing=standing,
     )
     return Asked(command, await house.referral.member_of(person.id))
 

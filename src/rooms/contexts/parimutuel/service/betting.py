@@ -1,6 +1,8 @@
 """Take stakes into rooms' pools, many at a time: one bet per player per room."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +24,7 @@ from rooms.kernel.money import SOL
 from rooms.kernel.refusal import Refusal
 from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Deadlock
-from rooms.platform.lanes import Lanes
+from rooms.platform.lanes import Lanes, Tell
 
 # While the database works on one lane's batch this process works on the other's. More lanes make
 # smaller batches, and a batch costs as much as some fifty of its bets.
@@ -52,6 +54,7 @@ class Betting:
     _looked_at: Lanes[Asked, Answer] = field(init=False)
     _patient: Lanes[Asked, Answer] = field(init=False)
     _pools: dict[int, AccountId] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._swift = Lanes("bets", self._place_lean, AT_ONCE)
@@ -63,8 +66,46 @@ class Betting:
         asked = Asked(command, await self.referral.member_of(command.player))
         shard = pool_shard(asked.member.account_id)
         placed = await self._swift.submit(shard % AT_ONCE, asked)
-        if placed is not None:
-            return placed
+        return placed if placed is not None else await self._look_at(asked)
+
+    def begin_bet(self, command: PlaceBet, tell: Tell[Answered[BetReceipt]]) -> None:
+        """Take a stake as ``place_bet`` does, and tell what came of it."""
+        member = self.referral.remembered(command.player)
+        if member is None:
+            self._start(self.place_bet(command), tell)
+            return
+        asked = Asked(command, member)
+
+        def told(placed: Answered[BetReceipt] | BaseException | None) -> None:
+            if placed is None:
+                self._start(self._look_at(asked), tell)
+            else:
+                tell(placed)
+
+        self._swift.put(pool_shard(member.account_id) % AT_ONCE, asked, told)
+
+    def _start(
+        self, placing: Awaitable[Answered[BetReceipt]], tell: Tell[Answered[BetReceipt]]
+    ) -> None:
+        """Place a bet in a task of its own, as few have to be."""
+
+        async def place() -> None:
+            try:
+                answer: Answered[BetReceipt] | BaseException = await placing
+            except asyncio.CancelledError as ended:
+                tell(ended)
+                raise
+            except Exception as problem:  # noqa: BLE001 - who asked is told
+                answer = problem
+            tell(answer)
+
+        task = asyncio.create_task(place(), context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_at(self, asked: Asked) -> Answered[BetReceipt]:
+        """Give a bet that is not plain its answer, once it has been looked at."""
+        shard = pool_shard(asked.member.account_id)
         try:
             answer = await self._looked_at.submit(shard, asked)
             if isinstance(answer, Busy):

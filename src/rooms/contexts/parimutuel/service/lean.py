@@ -90,7 +90,8 @@ class Lean:
             for command, member in batch
         ]
         async with self.database.statement() as tx:
-            placed = await self.bets.place(tx, rows, pools, guess)
+            standings = [command.standing for command, _ in batch]
+            placed = await self.bets.place(tx, rows, pools, standings, guess)
             if placed is None:
                 return None
             staked = sum(row.stake for row in rows)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from rooms.contexts.fairness.api import Accepted, Recorder
+from rooms.contexts.identity.api import Bearer, Identity, Standing
 from rooms.contexts.ledger.api import Ledger, Payment
 from rooms.contexts.oracle.api import Basis, Newest, Oracle
 from rooms.contexts.parimutuel.api import BetReceipt, PlaceBet, RoomStatus
@@ -43,7 +44,7 @@ class Asked(NamedTuple):
 
 
 class Busy(NamedTuple):
-    """Somebody else has this room or account locked, so the bet has to wait for it."""
+    """Somebody else has this room, account or player's token locked: the bet has to wait for it."""
 
     what: str
     number: int
@@ -61,7 +62,8 @@ class Counter:
     """What the bets of a batch are judged by.
 
     ``closed`` says of each room that takes no bet why. ``available`` is what the locked accounts
-    can still pay, ``handles`` the stakes in rooms whose depth is limited.
+    can still pay, ``handles`` the stakes in rooms whose depth is limited. ``barred`` says of each
+    token that may be revoked before the bets are accepted what its bearer is told.
     """
 
     at: Instant
@@ -70,6 +72,7 @@ class Counter:
     newest: Mapping[Basis, Newest]
     handles: dict[RoomId, int]
     available: dict[AccountId, int]
+    barred: Mapping[Standing, Refusal | Busy]
     known_keys: dict[Key, BetReceipt] = field(default_factory=dict)
     known_places: dict[Place, BetReceipt] = field(default_factory=dict)
     keys: dict[Key, Asked] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Placing:
 
     rooms: RoomStorage
     bets: BetStorage
+    identity: Identity
     ledger: Ledger
     oracle: Oracle
     log: Recorder
@@ -113,6 +117,7 @@ class Placing:
 
     async def _open_counter(self, tx: Tx, batch: Sequence[Asked], *, wait: bool) -> Counter:
         wanted = {asked.command.room for asked in batch}
+        barred = await self._barred(tx, batch, wait=wait)
         seen = await self._look(tx, wanted)
         rooms, at = await self._lock(tx, seen, wait=wait)
         newest = await self.oracle.newest(tx, {b for room in rooms.values() for b in room.bases})
@@ -133,7 +138,21 @@ class Placing:
                 if room.has_tokens
             },
             available=await self._spendable(tx, batch, closed, wait=wait),
+            barred=barred,
         )
+
+    async def _barred(
+        self, tx: Tx, batch: Sequence[Asked], *, wait: bool
+    ) -> dict[Standing, Refusal | Busy]:
+        """Keep the tokens that were shown from being revoked; say whose cannot be kept."""
+        commands = [asked.command for asked in batch]
+        shown = {Bearer(each.player, each.standing) for each in commands if each.standing}
+        kept = await self.identity.keep(tx, shown, wait=wait) if shown else set()
+        return {
+            bearer.standing: Refusal("E-AUTH") if wait else Busy("token", bearer.player_id)
+            for bearer in shown
+            if bearer.standing not in kept
+        }
 
     async def _look(self, tx: Tx, wanted: set[RoomId]) -> dict[RoomId, Room]:
         """Give the rooms that exist, as they were last seen."""
@@ -210,6 +229,9 @@ class Placing:
 
     def _decide(self, counter: Counter, asked: Asked) -> Answer | None:
         command = asked.command
+        barred = counter.barred.get(command.standing) if command.standing else None
+        if barred is not None:
+            return barred
         key, place = (command.player, command.key), (command.room, command.player)
         known = counter.known_keys.get(key)
         if known is not None:

@@ -33,6 +33,7 @@ from rooms.kernel.ids import BetId, PlayerId, RoomId
 from rooms.kernel.refusal import Refusal
 from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Row, Tx
+from rooms.platform.lanes import Tell
 from rooms.proof.pool import Side, fees, quote
 from rooms.proof.records import ref
 from rooms.proof.roomfile import BetLine, FileHash, bet_json, head_json
@@ -65,6 +66,10 @@ class RoomsService:
     async def place_bet(self, command: PlaceBet) -> Answered[BetReceipt]:
         """Take a stake into a room's pool."""
         return await self.betting.place_bet(command)
+
+    def begin_bet(self, command: PlaceBet, tell: Tell[Answered[BetReceipt]]) -> None:
+        """Take a stake, and tell what came of it."""
+        self.betting.begin_bet(command, tell)
 
     async def room(self, room: RoomId) -> RoomView:
         """Show a room."""
