@@ -26,6 +26,7 @@ SELL_TICKETS = (
     "bigint[],bigint[],smallint[],boolean[],bit[],text[])"
 )
 PLANNING = {
+    "enable_bitmapscan=off",
     "enable_seqscan=off",
     "enable_hashjoin=off",
     "enable_mergejoin=off",

@@ -24,6 +24,11 @@ READ = """
     SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_all_tables
     WHERE relname IN ('accounts', 'movements', 'entries')
 """
+LOOKED_AT = 100
+READ_BY_CHECK = """
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_all_tables
+    WHERE schemaname = 'ledger'
+"""
 
 
 @pytest.fixture
@@ -241,3 +246,35 @@ async def test_a_large_journal_that_takes_too_much_or_names_nobody_moves_nothing
     async with database.snapshot() as tx:
         assert await tx.value("SELECT count(*) FROM ledger.entries") == 0
     assert await the_books(database) == {}
+
+
+async def test_a_look_at_the_books_reads_no_more_of_large_ones_than_of_small_ones(
+    one_connection: Database,
+) -> None:
+    ledger = LedgerService(one_connection, LedgerStorage(), None)  # type: ignore[arg-type]
+
+    async def look() -> tuple[int, int]:
+        async with one_connection.transaction() as tx:
+            before = await tx.value(READ_BY_CHECK)
+            checked, _, wrong = await ledger.storage.check_entries(tx, LOOKED_AT)
+            read = await tx.value(READ_BY_CHECK) - before
+        assert wrong == []
+        return checked, read
+
+    async with one_connection.transaction() as tx:
+        world = await ledger.open_account(tx, SOL, WORLD, "play")
+        player = await ledger.open_account(tx, SOL, PLAYER, "1")
+        await ledger.post(
+            tx, "small", [Movement(world, -5, "fund", "me"), Movement(player, 5, "fund", "me")]
+        )
+    for _ in range(3):  # plans are kept from these
+        await look()
+    async with one_connection.transaction() as tx:
+        await open_players(tx)
+        await pay_everyone(ledger, tx, "first", twice=300)
+        await pay_everyone(ledger, tx, "second")
+
+    looks = [await look() for _ in range(2 * PLAYERS // LOOKED_AT)]
+
+    assert sum(checked for checked, _ in looks[1:]) >= PLAYERS
+    assert max(read for _, read in looks) < 20 * LOOKED_AT

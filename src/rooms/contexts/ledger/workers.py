@@ -14,7 +14,7 @@ from rooms.platform.metrics import count_check
 
 log = structlog.get_logger()
 
-AT_A_LOOK: Final = 500
+AT_A_LOOK: Final = 250
 LOOK_EVERY: Final = 1.0
 # Beside its own time a look rests this many times as long, so that bets have the database.
 REST: Final = 9
