@@ -1,5 +1,6 @@
 """A log of the test's own, whose accepted rows are their numbers."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,12 +42,15 @@ def entry_of_number(number: int) -> bytes:
 
 @dataclass(slots=True)
 class Payouts:
-    """Completes a settled room by what it was told, once it is told; fails until then."""
+    """Completes a settled room by what it was told, once it may; fails where it was told nothing."""
 
     known: dict[str, str] = field(default_factory=dict)
+    may: asyncio.Event | None = None
 
     async def complete(self, tx: Tx, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         del tx
+        if self.may is not None:
+            await self.may.wait()
         return {"payouts_root": self.known[fields["room"]]}
 
 

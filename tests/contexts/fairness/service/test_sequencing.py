@@ -239,6 +239,31 @@ async def test_a_record_without_its_root_waits_and_holds_up_nobody(log: TestLog)
     assert found[2]["payouts_root"] == "ab" * 32
 
 
+async def test_however_many_records_lack_their_roots_what_comes_after_them_is_appended(
+    log: TestLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequencing, "MOST_ROWS", 2)
+    one, rooms = log.sequencing(), [str(number) for number in range(5)]
+    log.payouts.known = dict.fromkeys(rooms, "ab" * 32)
+    log.payouts.may = asyncio.Event()
+    async with log.database.transaction() as tx:
+        for room in rooms:
+            await log.face.record(tx, RecordKind.ROOM_SETTLED, AT, {"room": room})
+    await log.accept(1)
+    await log.record(1)
+    for _ in range(4):
+        await log.append(one)
+    before = await log.entries()
+    log.payouts.may.set()
+    await one.completing.settle()
+    assert [each["kind"] for each in before] == ["accepted", "keno.skipped"]
+
+    while await log.append(one):
+        pass
+
+    assert [each.get("room") for each in await log.entries()] == [None, None, *rooms]
+
+
 async def test_who_asks_for_the_unbound_waits_for_the_head_that_is_being_signed(
     log: TestLog,
 ) -> None:

@@ -23,6 +23,7 @@ class Completing:
     database: Database
     completions: Mapping[RecordKind, Completion]
     _tasks: dict[int, asyncio.Task[Completed]] = field(default_factory=dict, init=False)
+    _noted: dict[int, int] = field(default_factory=dict, init=False)
     _one: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1), init=False)
 
     def completed(self, record: PendingRecord) -> Completed | None:
@@ -33,15 +34,22 @@ class Completing:
         task = self._tasks.get(record.id)
         if task is None:
             self._tasks[record.id] = asyncio.create_task(self._complete(completion, record))
+            self._noted[record.id] = record.txid
             return None
         if not task.done():
             return None
         if task.cancelled() or task.exception() is not None:
             why = None if task.cancelled() else task.exception()
             log.error("a record could not be completed; it is tried again", exc_info=why)
-            del self._tasks[record.id]
+            self.forget([record.id])
             return None
         return {**record.fields, **task.result()}
+
+    def unfinished(self) -> dict[int, int]:
+        """Give the records that are being completed, each with the transaction that noted it."""
+        return {
+            number: self._noted[number] for number, task in self._tasks.items() if not task.done()
+        }
 
     async def settle(self) -> None:
         """Wait for what is being computed now."""
@@ -52,12 +60,14 @@ class Completing:
         """Drop what was computed for records that are in the log."""
         for record in records:
             self._tasks.pop(record, None)
+            self._noted.pop(record, None)
 
     def close(self) -> None:
         """Stop computing."""
         for task in self._tasks.values():
             task.cancel()
         self._tasks.clear()
+        self._noted.clear()
 
     async def _complete(self, completion: Completion, record: PendingRecord) -> Completed:
         async with self._one, self.database.snapshot() as tx:

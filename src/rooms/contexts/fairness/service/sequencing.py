@@ -102,7 +102,9 @@ class Sequencing:
 
     async def _take(self, tx: Tx) -> Taken:
         horizon = await self.pending.oldest_running(tx)
-        rows = await self.pending.waiting(tx, self._horizon, MOST_ROWS)
+        # Not even read again: as many as a head takes would keep all others from it.
+        unfinished = self.completing.unfinished()
+        rows = await self.pending.waiting(tx, self._horizon, MOST_ROWS, unfinished.keys())
         more = len(rows) == MOST_ROWS
         if more:
             horizon = min(horizon, rows[-1].txid)
@@ -114,7 +116,7 @@ class Sequencing:
             batches=batches,
             entries=sum(len(batch.ids) for batch in batches),
             root=await _root(await self._hashes(tx, batches)),
-            horizon=min([horizon, *(row.txid for row in left)]),
+            horizon=min([horizon, *(row.txid for row in left), *unfinished.values()]),
             more=more or any(isinstance(row, PendingBatch) for row in left),
         )
 

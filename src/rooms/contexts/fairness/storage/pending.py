@@ -1,6 +1,6 @@
 """What waits for the sequencer, as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rooms.contexts.fairness.api import Accepted, RecordKind
@@ -34,18 +34,26 @@ class PendingStorage:
             await tx.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::numeric::bigint")
         )
 
-    async def waiting(self, tx: Tx, horizon: int, most: int) -> list[Pending]:
-        """Give what is not in the log yet, in the order of transactions from the horizon on."""
+    async def waiting(
+        self, tx: Tx, horizon: int, most: int, besides: Collection[int] = ()
+    ) -> list[Pending]:
+        """Give what is not in the log yet, in the order of transactions from the horizon on.
+
+        Rows of the numbers ``besides`` are left out.
+        """
         rows = await tx.fetch(
             """
             SELECT id, txid::text AS txid, kind, at, fields, ids
             FROM fairness.pending AS waiting
             WHERE txid >= $1::text::xid8 AND NOT EXISTS (
                 SELECT FROM fairness.sequenced AS done WHERE done.pending_id = waiting.id)
+              AND NOT EXISTS (SELECT FROM unnest($3::bigint[]) AS left_out (id)
+                              WHERE left_out.id = waiting.id)
             ORDER BY waiting.txid, id LIMIT $2
             """,
             str(horizon),
             most,
+            list(besides),
         )
         return [_pending(row) for row in rows]
 
