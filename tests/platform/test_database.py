@@ -210,3 +210,37 @@ async def test_who_is_ended_in_the_middle_of_a_transaction_leaves_none_behind(ds
     assert alone.connections() == {"used": 0, "idle": 1, "limit": 1}
     await alone.close()
     assert mistakes == []
+
+
+async def test_who_is_ended_again_and_again_leaves_no_transaction_behind(
+    dsn: Dsn, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a web server's group of tasks ends them: at each of their steps until they are over."""
+    one = Database(dsn.app, Doorbell(), size=1)
+    await one.open()
+    try:
+        for steps in range(4):
+            inside = asyncio.Event()
+            task = asyncio.create_task(_sleep_inside(one, inside))
+            await inside.wait()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            while not task.done():
+                task.cancel()
+                await asyncio.sleep(0)
+            assert await _value(one, "SELECT pg_current_xact_id_if_assigned()") is None
+    finally:
+        await one.close()
+    assert caplog.records == []
+
+
+async def _sleep_inside(database: Database, inside: asyncio.Event) -> None:
+    async with database.transaction() as tx:
+        await tx.execute("SELECT pg_current_xact_id()")
+        inside.set()
+        await tx.execute("SELECT pg_sleep(60)")
+
+
+async def _value(database: Database, sql: str) -> Any:
+    async with database.statement() as tx:
+        return await tx.value(sql)

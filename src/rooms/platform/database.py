@@ -233,9 +233,7 @@ class Database:
                     connection.terminate()
                     raise ConnectionResetError("the session was ended") from problem
                 except asyncio.CancelledError:
-                    # Who is ended in the middle of BEGIN has begun a transaction that nobody ends.
-                    with suppress(*Unavailable):
-                        await connection.execute("ROLLBACK")
+                    await _undo(connection)
                     raise
         except Unavailable as problem:
             if is_away(problem):
@@ -250,6 +248,17 @@ class Database:
             "idle": idle,
             "limit": self._pool.get_max_size(),
         }
+
+
+async def _undo(connection: Any) -> None:
+    """End what somebody who is ended has begun: in the middle of BEGIN nobody else would."""
+    try:
+        with suppress(*Unavailable):
+            await connection.execute("ROLLBACK")
+    except asyncio.CancelledError:
+        # Groups of tasks end theirs at each of their steps; no other step is taken then.
+        connection.terminate()
+        raise
 
 
 async def nothing_to_reset(_: Any) -> None:
