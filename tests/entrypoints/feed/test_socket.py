@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from rooms.entrypoints.gateway.app import build_app
+from rooms.entrypoints.gateway.feed.socket import FeedSocket
 from rooms.processes.web import web_server
 from tests.entrypoints.conftest import gateway_over
 from tests.feed_houses import FeedHouse
@@ -134,3 +135,106 @@ async def test_who_reads_nothing_is_written_to_no_more_and_is_told_why(
 
     assert (goodbye.type, goodbye.data) == (aiohttp.WSMsgType.CLOSE, 1013)
     assert goodbye.extra == "you read too slowly: connect again and resume"
+
+
+EMPTY_PING = b"\x89\x80\0\0\0\0"
+HANDSHAKE = (
+    b"GET /v1/live HTTP/1.1\r\nHost: house\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Transport(asyncio.Transport):
+    """Counts what is written, and knows whether anything is read."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("10.0.0.1", 1)})
+        self.written = 0
+        self.reads = True
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += len(data)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+
+
+@pytest.fixture
+async def connected(fed: FeedHouse) -> AsyncIterator[tuple[FeedSocket, Transport]]:
+    one, transport = FeedSocket(fed.feed.sockets, None), Transport()
+    one.connection_made(transport)
+    one.data_received(HANDSHAKE)
+    transport.written = 0
+    yield one, transport
+    one.connection_lost(None)
+
+
+async def turns(many: int) -> None:
+    for _ in range(many):
+        await asyncio.sleep(0)
+
+
+async def test_a_crowd_of_messages_is_read_in_many_turns_of_the_loop(
+    connected: tuple[FeedSocket, Transport],
+) -> None:
+    one, transport = connected
+    one.data_received(EMPTY_PING * 10_000)
+    assert transport.written < 2_000
+    assert not transport.reads
+    await turns(50)
+    assert transport.written == 2 * 10_000
+    assert transport.reads
+
+
+async def test_who_does_not_read_is_not_read_from(
+    connected: tuple[FeedSocket, Transport],
+) -> None:
+    one, transport = connected
+    one.pause_writing()
+    await turns(2)
+    one.data_received(EMPTY_PING * 1_000)
+    await turns(5)
+    assert (transport.written, transport.reads) == (0, False)
+    one.resume_writing()
+    await turns(5)
+    assert (transport.written, transport.reads) == (2 * 1_000, True)
+
+
+async def test_who_was_sent_away_keeps_no_connection_by_going_on(
+    connected: tuple[FeedSocket, Transport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.entrypoints.gateway.feed.socket.LAST_WORDS", 0.05)
+    one, transport = connected
+    one.close(1008, "enough")
+    written = transport.written
+    async with asyncio.timeout(10):
+        while not transport.closed:
+            one.data_received(EMPTY_PING)
+            await asyncio.sleep(0.01)
+    assert transport.written == written
+
+
+async def test_parts_of_a_message_that_are_empty_take_no_memory(
+    connected: tuple[FeedSocket, Transport],
+) -> None:
+    one, _ = connected
+    one.data_received(b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * 300)
+    assert one._fragments == []

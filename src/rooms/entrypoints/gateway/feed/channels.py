@@ -1,5 +1,6 @@
 """One topic in this process: its newest frames, and who is told the next ones."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -50,16 +51,18 @@ class Snapshot(NamedTuple):
     made: float
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Channel:
     """Tells what is new to all watchers: one write each of the same bytes.
 
-    ``seq`` is the newest number that went out here; None until the topic was looked at.
+    ``seq`` is the newest number that went out here; None until the topic was looked at. Who makes
+    its snapshot holds ``making``.
     """
 
     topic: Topic
     seq: int | None = None
     snapshot: Snapshot | None = None
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
     idle_since: float = 0.0
     _frames: deque[Frame] = field(default_factory=lambda: deque(maxlen=KEPT))
     _watchers: "dict[Watcher, Callable[[bytes], object]]" = field(default_factory=dict)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import Final
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -61,12 +62,14 @@ class Hub:
     shown: Shown
     clock: Clock
     behind: Callable[[Tx], Awaitable[float]]
-    _channels: dict[str, Channel] = field(default_factory=dict)
+    # A channel is found as long as anybody refers to it: who comes or does not read just now is
+    # no watcher of it, but will be. ``_kept`` are those that were watched a while ago.
+    _channels: "WeakValueDictionary[str, Channel]" = field(default_factory=WeakValueDictionary)
+    _kept: "set[Channel]" = field(default_factory=set)
     _watchers: "set[Watcher]" = field(default_factory=set)
     _last: int | None = None
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
-    _made: dict[str, asyncio.Lock] = field(default_factory=dict)
     _troubles: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -92,8 +95,6 @@ class Hub:
         """Tell a client nothing more."""
         self._watchers.discard(watcher)
         FEED_CLIENTS.set(len(self._watchers))
-        for channel in self._channels.values():
-            channel.remove(watcher)
 
     async def channel(self, topic: Topic) -> Channel:
         """Give the topic's channel, watched from now on. Refuses as ``Shown.require`` does."""
@@ -101,6 +102,7 @@ class Hub:
             # All who tell look at whatever is watched: nobody can make them look at nothing.
             await self.shown.require(topic)
         channel = self._channels.setdefault(topic.kept, Channel(topic))
+        self._kept.add(channel)
         if channel.seq is None:
             async with self._looking, self.database.transaction() as tx:
                 found = await topics.look(tx, [topic.kept])
@@ -109,8 +111,7 @@ class Hub:
 
     async def snapshot(self, channel: Channel) -> Snapshot:
         """Show the topic at a number that has gone out here. Refuses as ``Shown.now`` does."""
-        lock = self._made.setdefault(channel.topic.kept, asyncio.Lock())
-        async with lock:
+        async with channel.making:
             if not self._is_fresh(channel):
                 channel.snapshot = await self._make(channel)
         assert channel.snapshot is not None, "it was made just now"
@@ -248,19 +249,17 @@ class Hub:
     async def renew(self) -> None:
         """Go on watching what is watched here; let go of what nobody has watched for a while."""
         now = asyncio.get_running_loop().time()
-        for name, channel in tuple(self._channels.items()):
+        for channel in self._channels.values():
             if channel.is_watched:
                 channel.idle_since = now
-            elif now - channel.idle_since > IDLE_FOR:
-                del self._channels[name]
-                self._made.pop(name, None)
+        self._kept = {each for each in self._kept if now - each.idle_since <= IDLE_FOR}
         if self._channels:
             async with self._looking, self.database.transaction() as tx:
                 found = await topics.look(tx, self._channels)
             await self.read()
             for name, seq in found.items():
-                if name in self._channels:
-                    self._channels[name].begin(seq)
+                if (watched := self._channels.get(name)) is not None:
+                    watched.begin(seq)
 
     async def forget(self) -> None:
         """Drop the frames that nobody can ask for any more."""

@@ -240,9 +240,12 @@ class Session:
                 channel.remove(self)
 
     def go_on(self) -> None:
-        """The client reads again: send what it missed meanwhile."""
+        """The client reads again: send what it missed meanwhile, as long as it reads."""
         places, self._places = self._places or {}, None
         for channel, seq in places.items():
+            if self._places is not None:  # what was written now is too much again
+                self._places[channel] = seq
+                continue
             frames = channel.since(seq)
             if frames is None:
                 self.lost(channel)

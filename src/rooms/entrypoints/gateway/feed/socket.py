@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 PATH: Final = "/v1/live"
 LARGEST_MESSAGE: Final = 16 * 1024
+# So much of what a client sends is read at a turn of the loop: others have theirs between.
+PIECE: Final = 2 * 1024
 # What waits for a client that does not read; then how long it may wait (seconds).
 MOST_UNREAD: Final = 256 * 1024
 PATIENCE: Final = 10.0
@@ -102,6 +104,11 @@ class FeedSocket(asyncio.Protocol):
         self._transport: Any = None
         self._timer: asyncio.TimerHandle | None = None
         self._fragments: list[bytes] = []
+        self._unread = b""
+        self._next_piece: asyncio.Handle | None = None
+        # Nothing is written to a client that does not read, nor read from it.
+        self._is_held = False
+        self._said_goodbye = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over a connection."""
@@ -115,6 +122,7 @@ class FeedSocket(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Forget the client."""
         self._stop_timer()
+        self._unread = b""
         if self.session is not None:
             self.session.end()
         self.sockets.forget(self)
@@ -128,10 +136,30 @@ class FeedSocket(asyncio.Protocol):
     # --- what comes ---
 
     def data_received(self, data: bytes) -> None:
-        """Read what the client sends."""
+        """Read what the client sends, a piece at once and the rest in later turns."""
         if self.session is not None:
             self.session.unanswered = 0
-        self._wire.receive_data(data)
+        self._unread += data
+        if self._next_piece is None:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Read the next piece; nothing is read as long as the client does not read."""
+        self._next_piece = None
+        if not self._is_held and self._unread:
+            piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
+            self._read(piece)
+        if self._transport.is_closing():
+            self._unread = b""
+        elif not self._is_held and not self._unread:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+            if not self._is_held:
+                self._next_piece = asyncio.get_running_loop().call_soon(self._read_on)
+
+    def _read(self, piece: bytes) -> None:
+        self._wire.receive_data(piece)
         for event in self._wire.events_received():
             if isinstance(event, Request):
                 self._greet(event)
@@ -165,7 +193,8 @@ class FeedSocket(asyncio.Protocol):
             self.close(UNACCEPTABLE, "the feed speaks JSON in text messages")
             return
         if frame.opcode in (Opcode.TEXT, Opcode.CONT):
-            self._fragments.append(bytes(frame.data))
+            if frame.data:
+                self._fragments.append(bytes(frame.data))
             if frame.fin:
                 message, self._fragments = b"".join(self._fragments), []
                 self.session.hear(message)
@@ -174,11 +203,12 @@ class FeedSocket(asyncio.Protocol):
 
     def _flush(self) -> None:
         for data in self._wire.data_to_send():
-            if data:
-                self._transport.write(data)
-            else:
+            if not data:
                 self._transport.close()
-        if self._wire.state is not OPEN:
+            elif not self._said_goodbye:
+                self._transport.write(data)
+        if self._wire.state is not OPEN and not self._said_goodbye:
+            self._said_goodbye = True
             self._leave()
 
     def _leave(self) -> None:
@@ -203,13 +233,21 @@ class FeedSocket(asyncio.Protocol):
         """The client does not read as fast as is written."""
         if self.session is not None and self._wire.state is OPEN:
             self.session.pause()
+            self._hold(held=True)
             self._wait(PATIENCE, self._too_slow)
 
     def resume_writing(self) -> None:
         """The client has read again."""
         if self.session is not None and self._wire.state is OPEN:
             self._stop_timer()
+            self._hold(held=False)
             self.session.go_on()
+
+    def _hold(self, *, held: bool) -> None:
+        """Read nothing from the client, or go on with it."""
+        self._is_held = held
+        if self._next_piece is None:
+            self._next_piece = asyncio.get_running_loop().call_soon(self._read_on)
 
     def _too_slow(self) -> None:
         log.info(
@@ -217,6 +255,7 @@ class FeedSocket(asyncio.Protocol):
         )
         FEED_DROPPED.labels("slow").inc()
         self.close(LATER, f"you read too slowly: {RESUME}")
+        self._hold(held=False)  # it may say goodbye as well
 
     def _wait(self, seconds: float, then: Callable[[], object]) -> None:
         self._stop_timer()
