@@ -20,7 +20,11 @@ HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([\t -~]*)\r\n")
 TRACES: Final = (b"Traceback (most recent", b'File "/', b"asyncpg.", b"site-packages")
 SWITCHED: Final = 101
 NO_BODY: Final = frozenset({SWITCHED, 204, 304})
-SERVER_SAYS: Final = b"Invalid HTTP request received."
+SERVER_SAYS: Final = (
+    b"Invalid HTTP request received.",
+    b"The head of the request is too large.",
+    b"The end of the request is too large.",
+)
 
 
 class BadAnswerError(Exception):
@@ -87,7 +91,7 @@ def faults(answer: Answer, *, handshake: bool = False) -> Iterator[str]:
         yield f"status {answer.status}: {answer.body[:300]!r}"
     if any(trace in answer.body for trace in TRACES):
         yield f"a trace is shown: {answer.body[:300]!r}"
-    if answer.body == SERVER_SAYS and answer.status == 400:
+    if answer.body in SERVER_SAYS and answer.status == 400:
         return  # the web server itself, before any route: it cannot say what was asked
     if handshake and not is_problem(answer):
         return  # what speaks WebSocket says in plain text what is wrong with a handshake

@@ -24,6 +24,7 @@ from rooms.entrypoints.gateway.front import WHOLE, Front, Headers
 from rooms.entrypoints.gateway.problems import header_lines
 from rooms.entrypoints.gateway.swiftbets import AskedBet, usual
 
+NO_HTTP: Final = "Invalid HTTP request received."
 LARGEST_HEAD: Final = 64 * 1024
 # So much is read before it is seen whether requests wait already: reading them takes the loop's
 # time and memory before any limit on requests is asked.
@@ -109,7 +110,7 @@ class Wire(HttpToolsProtocol):
             else:
                 self.handle_websocket_upgrade()
         except HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
+            self.send_400_response(NO_HTTP)
 
     def _read_again(self, rest: bytes) -> None:
         """Read a request that wishes for a protocol that is not spoken here without its wish.
@@ -117,7 +118,7 @@ class Wire(HttpToolsProtocol):
         The parser takes all that follows such a head for the other protocol, its body too.
         """
         if self.parser.get_method() == b"CONNECT":
-            self.send_400_response("Nothing is reached through here.")
+            self.send_400_response(NO_HTTP)
             return
         lines = header_lines(line for line in self._head_lines if line[0] != b"upgrade")
         version = self.parser.get_http_version().encode()

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from rooms.entrypoints.gateway.app import build_app
+from rooms.entrypoints.gateway.feed import socket as feed_socket
 from rooms.entrypoints.gateway.feed.socket import FeedSocket
 from rooms.processes.web import web_server
 from tests.entrypoints.conftest import gateway_over
@@ -221,14 +222,14 @@ async def test_who_does_not_read_is_not_read_from(
 async def test_who_was_sent_away_keeps_no_connection_by_going_on(
     connected: tuple[FeedSocket, Transport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rooms.entrypoints.gateway.feed.socket.LAST_WORDS", 0.05)
+    monkeypatch.setattr(feed_socket, "LAST_WORDS", 0.05)
     one, transport = connected
     one.close(1008, "enough")
     written = transport.written
     async with asyncio.timeout(10):
         while not transport.closed:
             one.data_received(EMPTY_PING)
-            await asyncio.sleep(0.01)
+            await turns(1)
     assert transport.written == written
 
 
