@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
@@ -64,20 +65,38 @@ def test_games_of_other_sizes_draw_by_the_same_rule(
     assert list(found) == hand_draw.shuffled(words, numbers, drawn)
 
 
+def blocks_of(words: Sequence[int]) -> Iterator[bytes]:
+    """These words, and zeros without end, as blocks of eight."""
+    endless = chain(words, repeat(0))
+    while True:
+        yield struct.pack(">8I", *islice(endless, 8))
+
+
 def test_a_word_that_would_favour_low_numbers_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     # 2**32 mod 80 is 16: the last 16 words are the ones that no fair draw of 80 may use.
     first_unfair = 2**32 - 16
 
     def offered(*words: int) -> tuple[int, ...]:
-        def words_of(*_: object) -> Iterator[int]:
-            return chain(words, repeat(0))
-
-        monkeypatch.setattr(drawing, "draw_words", words_of)
+        monkeypatch.setattr(drawing, "draw_blocks", lambda *_: blocks_of(words))
         return draw(bytes(32), "k", 0, "")
 
     assert offered(first_unfair - 1)[0] == (first_unfair - 1) % 80 + 1
     assert offered(first_unfair, 41)[0] == 42
     assert offered(2**32 - 1, 2**32 - 16, 7)[0] == 8
+
+
+@given(
+    words=st.lists(st.one_of(st.integers(2**32 - 100, 2**32 - 1), st.integers(0, 2**32 - 1))),
+    drawn=st.integers(1, 20),
+)
+def test_every_word_that_a_draw_skips_is_skipped_by_hand_too(words: list[int], drawn: int) -> None:
+    enough = [*words, *range(drawn)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "draw_blocks", lambda *_: blocks_of(enough))
+        found = draw(bytes(32), "k", 0, "", drawn=drawn)
+
+    assert list(found) == hand_draw.shuffled(iter(enough), 80, drawn)
 
 
 @given(picks=st.sets(st.integers(1, 80), max_size=20), drawn=st.sets(st.integers(1, 80)))

@@ -8,7 +8,7 @@ before it.
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -82,18 +82,6 @@ class SeedChain:
             near = list(seeds_down(self._checkpoints[checkpoint], number - below))
             self._near[checkpoint] = near
         return near[number - link]
-
-    def seeds(self, links: Sequence[int]) -> list[bytes]:
-        """Give the seeds of many links, in their order; neighbours share the walk."""
-        if len(links) == 1:  # of thousands of games each has one
-            return [self.seed(links[0])]
-        found: dict[int, bytes] = {}
-        above, seed = self.length + SPACING, b""
-        for link in sorted(set(links), reverse=True):
-            near = above - link <= -link % SPACING  # no checkpoint lies between them
-            seed = walk(seed, above - link) if near else self.seed(link)
-            found[link], above = seed, link
-        return [found[link] for link in links]
 
     def commits(self, first: int, last: int) -> list[bytes]:
         """Give the commits of the links ``first`` to ``last``, both included, in their order."""

@@ -99,6 +99,16 @@ def test_new_terms_go_on_where_those_before_them_end() -> None:
     assert TWO_CHAINS.ended(10, 60) == [(2, 60)]
 
 
+def test_what_time_has_done_to_rounds_is_told_at_once() -> None:
+    # Rounds of 5 s lock one second before they end, those of the second chain every 2 s.
+    assert ONE_CHAIN.passed(1_000_000, 0) == (0, 0, 0, 1_004_000, [])
+    assert ONE_CHAIN.passed(1_004_030, 0) == (1, 0, 30, 1_009_000, [])
+    assert ONE_CHAIN.passed(1_009_000, 0) == (2, 1, 0, 1_014_000, [])
+    assert ONE_CHAIN.passed(1_013_999, 2) == (2, 2, 0, 1_014_000, [])
+    assert TWO_CHAINS.passed(1_053_000, 9) == (12, 11, 0, 1_055_000, [(1, 10)])
+    assert ONE_CHAIN.passed(10**12, 98).following is None
+
+
 def test_no_round_lies_beyond_the_last_chain() -> None:
     assert ONE_CHAIN.of(101) is None
     assert ONE_CHAIN.first_open(10**12, 0) is None

@@ -103,6 +103,12 @@ class Recorder(Protocol):
         """
         ...
 
+    async def record_all(
+        self, tx: Tx, kind: RecordKind, at: Instant, records: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Note many records of one kind, by one statement, in their order."""
+        ...
+
     async def accept(self, tx: Tx, kind: Accepted, ids: Sequence[int], at: Instant) -> None:
         """Note a batch of accepted rows by their ids, in the order of acceptance.
 

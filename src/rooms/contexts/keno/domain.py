@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from rooms.contexts.fairness.api import NewChain
 from rooms.contexts.keno.api import GameStatus
@@ -106,6 +106,35 @@ class Terms:
         return stake if stake >= self.limits.stake_min else 0
 
 
+class Piece(NamedTuple):
+    """The rounds that are played on these terms: up to the last before others begin."""
+
+    terms: Terms
+    first: int
+    last: int
+    locks: int
+    interval: int
+
+    def locks_at(self, number: int) -> int:
+        """Give when a round is scheduled to lock."""
+        return self.locks + (number - self.first) * self.interval
+
+
+class Passed(NamedTuple):
+    """What time has done to a game's rounds.
+
+    All up to ``upto`` lock now, the last of them ``late`` after its time; of all up to ``missed``
+    the lock is overdue by a whole interval. ``following`` is when the next one locks, None where
+    no chain has one; ``ended`` are the chains whose last round locks now, each with that round.
+    """
+
+    upto: int
+    missed: int
+    late: int
+    following: int | None
+    ended: Sequence[tuple[int, int]]
+
+
 @dataclass(frozen=True)
 class Schedule:
     """All terms of a game in the order of their rounds; the last of them are in force longest."""
@@ -114,25 +143,47 @@ class Schedule:
 
     def of(self, number: int) -> Terms | None:
         """Give the terms of a round, None for one that no chain covers (yet)."""
-        for each in reversed(self.terms):
-            if each.chain.first_round <= number:
-                return each if number <= each.chain.last_round else None
-        return None
+        piece = self._piece(number)
+        return None if piece is None else piece.terms
 
     @property
     def last_round(self) -> int:
         """The last round that a chain covers."""
         return self.terms[-1].chain.last_round
 
+    def passed(self, now: int, after: int) -> Passed:
+        """Say what has come to pass of the rounds after ``after``, the last that is locked."""
+        upto = missed = self.locked_at(now, after)
+        while missed > after:
+            piece = self._piece(missed)
+            assert piece is not None, "a locked round has terms"
+            if piece.locks_at(missed) + piece.interval <= now:
+                break
+            missed -= 1
+        late = 0 if upto == after else now - self.locks_at(upto)
+        following = self._piece(upto + 1)
+        return Passed(
+            upto,
+            missed,
+            late,
+            None if following is None else following.locks_at(upto + 1),
+            self.ended(after, upto),
+        )
+
+    def locks_at(self, number: int) -> int:
+        """Give when a round that a chain covers is scheduled to lock."""
+        piece = self._piece(number)
+        assert piece is not None, "a chain covers it"
+        return piece.locks_at(number)
+
     def locked_at(self, now: int, after: int) -> int:
         """Give the highest round whose lock time has come; ``after`` where none came since."""
         found = after
-        for each, end in self._pieces(after + 1):
-            chain = each.chain
-            since = now - chain.locks_at(chain.first_round)
-            if since < 0:
-                break
-            found = max(found, min(end, chain.first_round + since // chain.interval_ms))
+        for _, first, last, locks, interval in self._pieces:
+            if last > after:
+                if now < locks:
+                    break
+                found = max(found, min(last, first + (now - locks) // interval))
         return found
 
     def first_open(self, now: int, after: int) -> int | None:
@@ -143,12 +194,11 @@ class Schedule:
     def opened_at(self, now: int) -> int:
         """Give the highest round that has opened; 0 before the first."""
         found = 0
-        for each, end in self._pieces(1):
-            since = now - each.chain.slot(each.chain.first_round)
+        for terms, first, last, _, interval in self._pieces:
+            since = now - terms.chain.epoch_ms
             if since < 0:
                 break
-            opened = each.chain.first_round + since // each.chain.interval_ms
-            found = max(found, min(end, opened))
+            found = max(found, min(last, first + since // interval))
         return found
 
     def between(self, start: int, end: int) -> tuple[int, int]:
@@ -157,7 +207,7 @@ class Schedule:
 
     def of_rounds(self, first: int, last: int) -> list[Terms]:
         """Give the terms of rounds ``first`` to ``last``, in their order."""
-        return [each for each, _ in self._pieces(first) if each.chain.first_round <= last]
+        return [each.terms for each in self._pieces if each.last >= first and each.first <= last]
 
     def shown_to(self, now: int, ahead: int) -> int:
         """Give the last round whose commit is shown: so many ahead of the one that is open."""
@@ -166,22 +216,35 @@ class Schedule:
     def ended(self, after: int, upto: int) -> list[tuple[int, int]]:
         """Give the chains whose last round lies after ``after`` and up to ``upto``, with it."""
         return [
-            (each.chain.chain, end) for each, end in self._pieces(after + 1) if after < end <= upto
+            (each.terms.chain.chain, each.last)
+            for each in self._pieces
+            if after < each.last <= upto
         ]
 
-    def _pieces(self, number: int) -> list[tuple[Terms, int]]:
-        """Give the terms from a round on, each with its last round."""
-        return [piece for piece, end in self._ends if end >= number]
+    def _piece(self, number: int) -> Piece | None:
+        for piece in self._newest_first:
+            if piece.first <= number:
+                return piece if number <= piece.last else None
+        return None
 
     @cached_property
-    def _ends(self) -> list[tuple[tuple[Terms, int], int]]:
-        """All terms, each with its last round, and the round before the next terms begin."""
+    def _newest_first(self) -> tuple[Piece, ...]:
+        return self._pieces[::-1]
+
+    @cached_property
+    def _pieces(self) -> tuple[Piece, ...]:
         ends = [each.chain.first_round - 1 for each in self.terms[1:]]
         ends.append(self.last_round)
-        return [
-            ((each, min(end, each.chain.last_round)), end)
+        return tuple(
+            Piece(
+                each,
+                first := each.chain.first_round,
+                min(end, each.chain.last_round),
+                each.chain.locks_at(first),
+                each.chain.interval_ms,
+            )
             for each, end in zip(self.terms, ends, strict=True)
-        ]
+        )
 
 
 def require_numbers(chain_numbers: int, picks: Sequence[int], spots: Sequence[int]) -> None:

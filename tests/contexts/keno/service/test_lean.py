@@ -1,7 +1,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from rooms.contexts.keno.service.judging import Asked
 from rooms.contexts.keno.service.lean import Bought
 from rooms.contexts.keno.service.stakes import STAKE_SHARDS, stake_shard
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import from_millis
+from rooms.kernel.time import from_millis, to_millis
 from tests.houses import ONE, Person
 from tests.keno_houses import GAME, TERMS, KenoHouse
 
@@ -217,11 +216,11 @@ async def test_a_round_that_has_locked_and_new_terms_are_looked_at_and_the_batch
     await open_game(keno)
     ada, bob = await buyers(keno, 2)
     plain = await asked(keno, ada)
-    number, locks = plain.game.id, timedelta(seconds=5)
+    number = plain.game.id
     async with keno.database.transaction() as tx:
         (standing,) = await keno.keno.showing.schedules.games.standings_of(tx, [number])
         # The clock of the database was ahead when it locked: the first two rounds are over.
-        await keno.clock.rounds.lock(tx, [(number, 2, standing.at + locks)])
+        await keno.clock.rounds.lock(tx, [(number, 2, to_millis(standing.at) + 5_000)])
 
     (sold,) = await sell(keno, plain)
 

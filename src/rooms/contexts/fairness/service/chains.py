@@ -1,7 +1,6 @@
 """Seed chains: begun, shown by their commits, revealed round by round once betting is over."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,7 +8,7 @@ from typing import Final
 import structlog
 
 from rooms.contexts.fairness.api import Beacons, Locked, NewChain, Recorder, RecordKind, RoundOf
-from rooms.contexts.fairness.storage.chains import ChainStorage, Stretch
+from rooms.contexts.fairness.storage.chains import ChainStorage
 from rooms.kernel.refusal import Refusal
 from rooms.platform.database import Database, Tx
 from rooms.proof.beacon import NO_ENTROPY
@@ -79,7 +78,7 @@ class ChainService:
     locked: Locked
     vault: Vault = field(repr=False)
     length: int = LENGTH
-    _known: dict[tuple[str, int], ChainTerms] = field(default_factory=dict)
+    _known: dict[str, Sequence[ChainTerms]] = field(default_factory=dict)
 
     async def open_chain(self, tx: Tx, wanted: NewChain) -> ChainTerms:
         """Begin a game's next chain."""
@@ -142,7 +141,8 @@ class ChainService:
         """Give the commits of rounds."""
         found: dict[int, bytes] = {}
         async with self.database.snapshot() as tx:
-            for terms, start, end in await self._parts(tx, [Stretch(game, first, last)]):
+            chains = (await self._chains(tx, {game: first}))[game]
+            for terms, start, end in _parts(chains, first, last):
                 commits = await self.storage.commits(tx, terms, start, end)
                 found |= dict(zip(range(start, end + 1), commits, strict=True))
         return found
@@ -150,34 +150,38 @@ class ChainService:
     async def reveal(self, tx: Tx, rounds: Sequence[RoundOf]) -> list[bytes]:
         """Give the server seeds of locked rounds."""
         await self._require_locked(tx, rounds)
-        numbers: dict[str, list[int]] = defaultdict(list)
+        first: dict[str, int] = {}
         for game, number in rounds:
-            numbers[game].append(number)
-        asked = [Stretch(game, min(wanted), max(wanted)) for game, wanted in numbers.items()]
-        seeds: dict[tuple[str, int], bytes] = {}
-        for terms, start, end in await self._parts(tx, asked):
-            game = terms.game
-            mine = [number for number in numbers[game] if start <= number <= end]
+            first[game] = min(number, first.get(game, number))
+        chains = await self._chains(tx, first)
+        seeds = []
+        for game, number in rounds:
+            terms = _covering(chains[game], number)
             chain = await self.vault.chain(terms)
-            found = chain.seeds([terms.link(number) for number in mine])
-            for number, seed in zip(mine, found, strict=True):
-                seeds[game, number] = seed
-        return [seeds[game, number] for game, number in rounds]
+            seeds.append(chain.seed(terms.link(number)))
+        return seeds
 
-    async def _parts(self, tx: Tx, asked: Sequence[Stretch]) -> list[tuple[ChainTerms, int, int]]:
-        """Say which chain each part of a stretch belongs to: the one that began last before it.
+    async def _chains(self, tx: Tx, first: Mapping[str, int]) -> dict[str, Sequence[ChainTerms]]:
+        """Give games' chains in their order, at least those from the round given on.
 
-        One stretch per game. What there is is asked for once, terms only of chains that are new.
+        What a chain was begun with never changes: only games that have begun another one, or of
+        which older rounds are asked for, are read.
         """
-        named = await self.storage.covering(tx, asked)
-        unknown = [name for name in named if name not in self._known]
-        if unknown:
-            for terms in await self.storage.named(tx, unknown):
-                self._known[terms.game, terms.chain] = terms
-        chains: dict[str, list[ChainTerms]] = defaultdict(list)
-        for name in named:
-            chains[name[0]].append(self._known[name])
-        return [part for each in asked for part in _parts(each, chains[each.game])]
+        known = {game: self._known.get(game, ()) for game in first}
+        newest = {game: chains[-1].chain if chains else 0 for game, chains in known.items()}
+        grown = await self.storage.grown(tx, newest)
+        wanted = {
+            game: first[game]
+            for game, chains in known.items()
+            if game in grown or (chains and first[game] < chains[0].first_round)
+        }
+        if wanted:
+            read: dict[str, list[ChainTerms]] = {game: [] for game in wanted}
+            for terms in await self.storage.since(tx, wanted):
+                read[terms.game].append(terms)
+            known.update(read)
+            self._known.update(read)
+        return known
 
     async def _require_locked(self, tx: Tx, rounds: Sequence[RoundOf]) -> None:
         """A seed that left too early could never be taken back: ask, whoever is asking."""
@@ -186,12 +190,21 @@ class ChainService:
             assert number <= locked.get(game, -1), f"round {number} of {game} is not locked"
 
 
-def _parts(asked: Stretch, chains: Sequence[ChainTerms]) -> list[tuple[ChainTerms, int, int]]:
-    if not chains:
-        return []
-    ends = [terms.first_round - 1 for terms in chains[1:]] + [asked.last]
+def _covering(chains: Sequence[ChainTerms], number: int) -> ChainTerms:
+    """Give the chain that a round belongs to: the one that began last before it."""
+    for terms in reversed(chains):
+        if terms.first_round <= number:
+            return terms
+    raise AssertionError(f"no chain covers round {number}")
+
+
+def _parts(
+    chains: Sequence[ChainTerms], first: int, last: int
+) -> list[tuple[ChainTerms, int, int]]:
+    """Give the chains of rounds, each with the first and last of them that belong to it."""
+    ends = [terms.first_round - 1 for terms in chains[1:]] + [last]
     parts = [
-        (terms, max(asked.first, terms.first_round), min(end, terms.last_round))
-        for terms, end in zip(chains, ends, strict=True)
+        (terms, max(first, terms.first_round), min(end, last, terms.last_round))
+        for terms, end in zip(chains, ends, strict=False)
     ]
     return [each for each in parts if each[1] <= each[2]]

@@ -20,8 +20,15 @@ class Recording:
         self, tx: Tx, kind: RecordKind, at: Instant, fields: Mapping[str, Any]
     ) -> None:
         """Note a record."""
-        assert not fields.keys() & {"kind", "v", "at"}, "the sequencer adds these"
-        await self.pending.add_record(tx, kind, at, fields)
+        await self.record_all(tx, kind, at, [fields])
+
+    async def record_all(
+        self, tx: Tx, kind: RecordKind, at: Instant, records: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Note many records of one kind."""
+        for fields in records:
+            assert not fields.keys() & {"kind", "v", "at"}, "the sequencer adds these"
+        await self.pending.add_records(tx, kind, at, records)
 
     async def accept(self, tx: Tx, kind: Accepted, ids: Sequence[int], at: Instant) -> None:
         """Note a batch of accepted rows."""

@@ -1,19 +1,11 @@
 """Chains as rows: what the public may know of them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from rooms.kernel.time import Instant
 from rooms.platform.database import Tx, array
 from rooms.proof.chain import SEED_BYTES, ChainTerms, parse_terms, terms_json
-
-
-class Stretch(NamedTuple):
-    """Rounds of a game, both ends included."""
-
-    game: str
-    first: int
-    last: int
 
 
 class ChainStorage:
@@ -40,31 +32,36 @@ class ChainStorage:
         )
         return parse_terms(terms)
 
-    async def covering(self, tx: Tx, asked: Sequence[Stretch]) -> list[tuple[str, int]]:
-        """Name the chains, as game and number, that rounds of games fall into, in their order."""
+    async def grown(self, tx: Tx, newest: Mapping[str, int]) -> set[str]:
+        """Say which games have another newest chain than the one of this number; 0 is none."""
         rows = await tx.fetch(
             """
-            SELECT asked.game, chain.chain
-            FROM unnest($1::text::text[], $2::text::bigint[], $3::text::bigint[])
-              AS asked (game, first, last)
+            SELECT asked.game FROM unnest($1::text::text[], $2::text::integer[])
+              AS asked (game, chain)
+            WHERE asked.chain <> coalesce(
+                (SELECT max(chain) FROM fairness.chains WHERE game = asked.game), 0)
+            """,
+            array([*newest]),
+            array([*newest.values()]),
+        )
+        return {row[0] for row in rows}
+
+    async def since(self, tx: Tx, first: Mapping[str, int]) -> list[ChainTerms]:
+        """Give games' chains from the one that a round falls into on, in the order of rounds."""
+        rows = await tx.fetch(
+            """
+            SELECT chain.terms
+            FROM unnest($1::text::text[], $2::text::bigint[]) AS asked (game, first)
             CROSS JOIN LATERAL (
-                SELECT chain, first_round FROM fairness.chains
-                WHERE game = asked.game AND first_round <= asked.last AND first_round >= coalesce(
+                SELECT terms, first_round FROM fairness.chains
+                WHERE game = asked.game AND first_round >= coalesce(
                     (SELECT max(first_round) FROM fairness.chains
                      WHERE game = asked.game AND first_round <= asked.first), 0)
             ) AS chain
             ORDER BY asked.game, chain.first_round
             """,
-            *map(array, zip(*asked, strict=True)),
-        )
-        return [(row[0], row[1]) for row in rows]
-
-    async def named(self, tx: Tx, chains: Sequence[tuple[str, int]]) -> list[ChainTerms]:
-        """Give chains that there are, by game and number."""
-        rows = await tx.fetch(
-            "SELECT terms FROM unnest($1::text::text[], $2::text::integer[]) AS a (game, chain) "
-            "JOIN fairness.chains USING (game, chain)",
-            *map(array, zip(*chains, strict=True)),
+            array([*first]),
+            array([*first.values()]),
         )
         return [parse_terms(row[0]) for row in rows]
 

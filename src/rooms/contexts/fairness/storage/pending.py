@@ -13,11 +13,15 @@ from rooms.platform.metrics import LOG_LAG, LOG_SIZE, LOG_WAITING
 class PendingStorage:
     """Rows are added and never changed; one method is one statement."""
 
-    async def add_record(
-        self, tx: Tx, kind: RecordKind, at: Instant, fields: Mapping[str, Any]
+    async def add_records(
+        self, tx: Tx, kind: RecordKind, at: Instant, records: Sequence[Mapping[str, Any]]
     ) -> None:
         await tx.execute(
-            "INSERT INTO fairness.pending (kind, at, fields) VALUES ($1, $2, $3)", kind, at, fields
+            "INSERT INTO fairness.pending (kind, at, fields) SELECT $1::text, $2::timestamptz, "
+            "unnest($3::jsonb[])",
+            kind,
+            at,
+            records,
         )
 
     async def add_batch(self, tx: Tx, kind: Accepted, ids: Sequence[int], at: Instant) -> None:

@@ -11,6 +11,7 @@ from rooms.contexts.keno.domain import Schedule, Terms
 from rooms.contexts.keno.events import RoundsDrawn, RoundsVoided
 from rooms.contexts.keno.service.schedules import Schedules
 from rooms.contexts.keno.storage.rounds import (
+    Decided,
     Drawn,
     LockedRound,
     RoundStorage,
@@ -163,22 +164,44 @@ class Drawing:
             )
         if voided:
             await self.rounds.add_voided(tx, voided, at)
+            records = [_record(names[each.game], each) for each in voided]
+            await self.fairness.log.record_all(tx, RecordKind.KENO_VOID, at, records)
             await tx.publish(
                 RoundsVoided(rounds=[(names[each.game], each.number) for each in voided])
             )
-        for each in voided:
-            fields: dict[str, Any] = {
-                "game": names[each.game],
-                "round": each.number,
-                "reason": each.reason,
-                "server_seed": each.server_seed,
-                "beacon_round": each.beacon_round,
-                "tickets": each.tickets,
-                "refunded": str(each.handle),
-            }
-            await self.fairness.log.record(tx, RecordKind.KENO_VOID, at, fields)
-        await self.rounds.advance(tx, names)
+        decided = _decided([each.round for each in ready])
+        if not decided or await self.rounds.pass_over(tx, decided) < len(names):
+            await self.rounds.advance(tx, names)
         tx.once_committed.append(lambda _: _count(len(drawn), len(voided)))
+
+
+def _decided(rounds: Sequence[LockedRound]) -> list[Decided]:
+    """Put together what was decided of each game, where there is no gap between the rounds."""
+    found: dict[GameId, Decided] = {}
+    for game, number, tickets, _ in sorted(rounds):
+        clear = number if tickets else number + 1
+        before = found.get(game)
+        if before is None:
+            found[game] = Decided(game, number, number, clear)
+        elif before.last + 1 == number:
+            clear = clear if before.clear == number else before.clear
+            found[game] = Decided(game, before.first, number, clear)
+        else:
+            return []
+    return [*found.values()]
+
+
+def _record(game: str, voided: Voided) -> dict[str, Any]:
+    """Write what the log says of a void round."""
+    return {
+        "game": game,
+        "round": voided.number,
+        "reason": voided.reason,
+        "server_seed": voided.server_seed,
+        "beacon_round": voided.beacon_round,
+        "tickets": voided.tickets,
+        "refunded": str(voided.handle),
+    }
 
 
 def _count(drawn: int, voided: int) -> None:

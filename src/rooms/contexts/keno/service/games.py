@@ -32,7 +32,7 @@ from rooms.contexts.ledger.api import WORLD, Ledger, Movement
 from rooms.kernel.ids import GameId, StaffId
 from rooms.kernel.money import Asset, Money
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import from_millis, to_millis
+from rooms.kernel.time import to_millis
 from rooms.platform.database import Database, Tx
 from rooms.platform.lease import Lease
 from rooms.proof.beacon import NO_ENTROPY
@@ -90,7 +90,7 @@ class Games:
         await self.bankrolls.add(tx, HOUSE, asset, await self.stakes.bankroll(tx, HOUSE, asset))
         opens_at = -(-to_millis(now + max(starts_in, EARLIEST_START)) // GRID_MS) * GRID_MS
         first = await self._begin(tx, game, terms, first_round=1, epoch_ms=opens_at)
-        await self.rounds.lock(tx, [(game.id, 0, from_millis(first.chain.locks_at(1)))])
+        await self.rounds.lock(tx, [(game.id, 0, first.chain.locks_at(1))])
         await self._note(tx, game.name, "keno.game.create", GameStatus.RUNNING, by)
         return game
 
@@ -139,7 +139,7 @@ class Games:
             tx, game, _asked(last), first_round=first_round, epoch_ms=epoch_ms
         )
         if standing.locked_to == chain.last_round:
-            locks = from_millis(added.chain.locks_at(first_round))
+            locks = added.chain.locks_at(first_round)
             await self.rounds.lock(tx, [(game.id, standing.locked_to, locks)])
 
     async def move(
@@ -186,8 +186,7 @@ class Games:
     async def _catch_up(self, tx: Tx, game: GameId, standing: Standing) -> None:
         """Lock what a pause has passed over; rounds that nobody has a ticket for are skipped."""
         schedules = await self.schedules.of(tx, [standing])
-        await self.locking.lock(tx, [standing], schedules)
-        upto = schedules[game].locked_at(to_millis(standing.at), standing.locked_to)
+        upto = (await self.locking.lock(tx, [standing], schedules))[game].upto
         if upto > standing.locked_to:
             passed = Skip(game, standing.locked_to + 1, upto)
             await self.locking.skip(tx, [passed], PAUSE, standing.at)

@@ -13,6 +13,7 @@ from rooms.platform.database import Row, Tx, array
 from rooms.proof.chain import ChainTerms
 from rooms.proof.paytable import Paytable, parse_spots, spots_json
 
+STATUSES: Final = {status.value: status for status in GameStatus}
 NOW: Final = "SELECT date_trunc('milliseconds', clock_timestamp())"
 
 
@@ -273,7 +274,8 @@ def _game(row: Row) -> Game:
 
 
 def _standing(row: Row) -> Standing:
-    return Standing(GameId(row[0]), GameStatus(row[1]), *row[2:])
+    number, status, *rest = row
+    return Standing(number, STATUSES[status], *rest)
 
 
 def _terms(row: Row) -> Terms:

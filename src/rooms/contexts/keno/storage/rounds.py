@@ -44,6 +44,18 @@ class LockedRound(NamedTuple):
     handle: int
 
 
+class Decided(NamedTuple):
+    """Rounds of a game that were decided together, without a gap.
+
+    All before ``clear`` have no tickets, so that nothing has to be paid for them.
+    """
+
+    game: GameId
+    first: int
+    last: int
+    clear: int
+
+
 class Skip(NamedTuple):
     """A range of rounds."""
 
@@ -101,19 +113,18 @@ class RoundStorage:
         )
         return None if seconds is None else float(seconds)
 
-    async def lock(self, tx: Tx, locked: Sequence[tuple[GameId, int, Instant]]) -> None:
-        """Lock rounds of games up to the one given; the next locks at the time given."""
-        games, upto, following = zip(*locked, strict=True)
+    async def lock(self, tx: Tx, locked: Sequence[tuple[GameId, int, int]]) -> None:
+        """Lock rounds of games up to the one given; the next locks at these milliseconds."""
         await tx.execute(
             """
-            UPDATE keno.games AS game SET locked_to = now.locked_to, locks_next = now.locks_next
-            FROM unnest($1::text::integer[], $2::text::bigint[], $3::timestamptz[])
-              AS now (id, locked_to, locks_next)
+            UPDATE keno.games AS game
+            SET locked_to = now.locked_to,
+                locks_next = 'epoch'::timestamptz + now.locks_ms * interval '1 ms'
+            FROM unnest($1::text::integer[], $2::text::bigint[], $3::text::bigint[])
+              AS now (id, locked_to, locks_ms)
             WHERE game.id = now.id
             """,
-            array(games),
-            array(upto),
-            list(following),
+            *map(array, zip(*locked, strict=True)),
         )
 
     async def skip(self, tx: Tx, ranges: Sequence[Skip], reason: str, at: Instant) -> list[Skip]:
@@ -149,6 +160,27 @@ class RoundStorage:
     async def advance(self, tx: Tx, games: Collection[GameId]) -> None:
         """Move the games' pointers over the rounds that are drawn, and those that are paid."""
         await tx.execute(ADVANCE, array(sorted(games)))
+
+    async def pass_over(self, tx: Tx, decided: Sequence[Decided]) -> int:
+        """Move the pointers of games over rounds that were just decided; give of how many games.
+
+        Left alone is a game with a gap before them, or with locked rounds after them: some of
+        those may be decided already, and ``advance`` finds out.
+        """
+        return await tx.execute(
+            """
+            UPDATE keno.games AS game
+            SET drawn_to = decided.last,
+                settled_to = CASE WHEN game.settled_to = game.drawn_to THEN decided.clear - 1
+                                  ELSE game.settled_to END
+            FROM unnest($1::text::integer[], $2::text::bigint[], $3::text::bigint[],
+                        $4::text::bigint[])
+              AS decided (id, first, last, clear)
+            WHERE game.id = decided.id AND game.drawn_to = decided.first - 1
+              AND game.locked_to = decided.last
+            """,
+            *map(array, zip(*decided, strict=True)),
+        )
 
     async def behind(self, tx: Tx, shard: int, shards: int) -> tuple[list[GameId], list[GameId]]:
         """Give the games with rounds that are locked and not drawn, and with some not paid."""
