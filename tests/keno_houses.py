@@ -213,7 +213,8 @@ def keno_over(
     seeds, beacons = seeds or HandSeeds(RoundStorage()), HandBeacons()
     fairness = Fairness(house.log, seeds, beacons, solvency_of(house))
     near = Neighbours(house.identity, house.ledger, fairness, house.referral)
-    clockwork = replace(Clockwork(holder=holder, shards=1, grace=timedelta(hours=1)), **changes)
+    usual = Clockwork(holder=holder, shards=1, grace=timedelta(hours=1), insist=timedelta())
+    clockwork = replace(usual, **changes)
     wired = wire_keno(
         house.database,
         near,

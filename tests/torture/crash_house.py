@@ -48,7 +48,9 @@ def settings(sandbox: str) -> Settings:
                     "drand": DrandSettings(**overrides["fairness"]["drand"]),
                 }
             ),
-            "keno": usual.keno.model_copy(update={"without_entropy": True}),
+            "keno": usual.keno.model_copy(
+                update={"without_entropy": True, "entropy_insist": timedelta()}
+            ),
             "parimutuel": usual.parimutuel.model_copy(update={"admin_void_delay": timedelta()}),
         }
     )

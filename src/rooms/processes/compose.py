@@ -222,6 +222,7 @@ def wire_keno(
             holder=holder,
             shards=settings.shards,
             grace=settings.entropy_grace,
+            insist=settings.entropy_insist,
             lease=settings.lease,
         ),
         ref_key=ref_key,

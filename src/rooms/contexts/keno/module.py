@@ -53,13 +53,14 @@ class Neighbours:
 class Clockwork:
     """How the clock runs: who wants to lead, over how many shards, and what it waits for.
 
-    ``grace`` is how long a beacon is waited for before a round is void, ``lease`` how long who
-    leads may be silent.
+    ``grace`` is how long a beacon is waited for before a round is void, ``insist`` how long it is
+    asked for in vain, at least; ``lease`` is how long who leads may be silent.
     """
 
     holder: str
     shards: int
     grace: timedelta
+    insist: timedelta
     lease: timedelta = LENGTH
 
 
@@ -113,7 +114,7 @@ def wire_keno(
             database,
             rounds,
             locking,
-            Drawing(database, schedules, rounds, fair, clockwork.grace),
+            Drawing(database, schedules, rounds, fair, clockwork.grace, clockwork.insist),
             Settling(
                 database,
                 schedules,

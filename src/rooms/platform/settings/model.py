@@ -74,6 +74,8 @@ class KenoSettings(BaseModel):
     """Keno's clock and what its games are held to.
 
     The returns to the player of every paytable lie between ``rtp_lowest`` and ``rtp_highest``.
+    A round is void ``entropy_grace`` after its beacon was due, but only if who leads has asked for
+    it in vain for ``entropy_insist``: a house that comes back may have its network a little later.
     Games ``without_entropy`` are for play money: who has the master key knows their draws. Games
     are divided over ``shards``, each with a leader of its own, who renews its ``lease`` four times
     while it lasts; the lease is the same in all processes of a house.
@@ -82,6 +84,7 @@ class KenoSettings(BaseModel):
     model_config = _FROZEN
 
     entropy_grace: Duration = Field(default=timedelta(hours=1), gt=_NOTHING)
+    entropy_insist: Duration = Field(default=timedelta(minutes=1), ge=_NOTHING)
     commits_ahead: int = Field(default=120, ge=120, le=10_000)
     rtp_lowest: Decimal = Field(default=Decimal("0.80"), ge=0, le=1)
     rtp_highest: Decimal = Field(default=Decimal("0.99"), ge=0, le=1)

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 from rooms.kernel.money import SOL
@@ -135,6 +136,43 @@ async def test_after_a_downtime_longer_than_the_grace_rounds_are_drawn_late_and_
 
     assert [(await keno.round(number)).status for number in range(1, 8)] == ["SETTLED"] * 7
     await keno.books_are_right()
+
+
+async def test_a_house_that_comes_back_without_its_network_is_given_time_before_a_round_is_void(
+    database: Database, owner: Database
+) -> None:
+    keno = wire_keno_house(
+        database, owner, grace=timedelta(seconds=30), insist=timedelta(minutes=1)
+    )
+    await keno.open_game(terms=DRAND)
+    await keno.buy(await keno.player(), rounds=2)
+    keno.beacons.dead = True
+    await keno.pass_rounds(60)
+    assert [(await keno.round(number)).status for number in (1, 2)] == ["LOCKED"] * 2
+
+    keno.beacons.dead = False
+    await keno.clock.tick()
+
+    assert [(await keno.round(number)).status for number in (1, 2)] == ["SETTLED"] * 2
+    await keno.books_are_right()
+
+
+async def test_who_has_asked_for_a_beacon_in_vain_for_long_enough_gives_the_round_up(
+    database: Database, owner: Database
+) -> None:
+    keno = wire_keno_house(
+        database, owner, grace=timedelta(seconds=30), insist=timedelta(milliseconds=100)
+    )
+    await keno.open_game(terms=DRAND)
+    await keno.buy(await keno.player())
+    keno.beacons.dead = True
+    await keno.pass_rounds(60)
+
+    async with asyncio.timeout(10):
+        while (await keno.round(1)).status == "LOCKED":
+            await keno.clock.tick()
+
+    assert (await keno.round(1)).status == "VOID"
 
 
 async def test_a_void_round_is_not_drawn_again_when_its_beacon_comes(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -53,13 +53,20 @@ class Ready(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Decides what becomes of locked rounds. ``grace`` is how long a beacon is waited for."""
+    """Decides what becomes of locked rounds. ``grace`` is how long a beacon is waited for.
+
+    ``insist`` is for how long this process itself has asked for it in vain, at least: after a
+    downtime the grace may be over before the network is there again.
+    """
 
     database: Database
     schedules: Schedules
     rounds: RoundStorage
     fairness: Fairness
     grace: timedelta
+    insist: timedelta
+    # Since when beacons are asked for in vain, by drand chain and round, in milliseconds.
+    _in_vain: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
 
     async def draw(self, lease: Lease, games: Sequence[GameId]) -> int:
         """Draw what can be drawn of these games, as their leader; give of how many rounds.
@@ -121,6 +128,9 @@ class Drawing:
             entropy = each.terms.chain.entropy
             if each.beacon_round is not None and self._since(each, now) >= 0:
                 wanted.setdefault(entropy, set()).add(each.beacon_round)
+        for chain, number in [*self._in_vain]:
+            if number not in wanted.get(chain, ()):
+                del self._in_vain[chain, number]
         return {
             entropy: await self.fairness.beacons.beacons(entropy, sorted(rounds)[:MOST_BEACONS])
             for entropy, rounds in wanted.items()
@@ -139,7 +149,16 @@ class Drawing:
         beacon = of_chain[asked.beacon_round]
         if beacon is not None:
             return asked._replace(beacon=beacon)
-        return asked if self._since(asked, now) >= self.grace // timedelta(milliseconds=1) else None
+        given_up = self._insisted(asked, now) and self._since(asked, now) >= _millis(self.grace)
+        return asked if given_up else None
+
+    def _insisted(self, asked: Ready, now: int) -> bool:
+        """Say whether a beacon that was not there has been asked for long enough."""
+        assert asked.beacon_round is not None
+        beacon = asked.terms.chain.entropy, asked.beacon_round
+        # A clock that was set back begins anew.
+        since = self._in_vain[beacon] = min(now, self._in_vain.get(beacon, now))
+        return now - since >= _millis(self.insist)
 
     def _since(self, asked: Ready, now: int) -> int:
         """Say how long ago, in milliseconds, a round's beacon may first have been known."""
@@ -202,6 +221,10 @@ def _record(game: str, voided: Voided) -> dict[str, Any]:
         "tickets": voided.tickets,
         "refunded": str(voided.handle),
     }
+
+
+def _millis(time: timedelta) -> int:
+    return time // timedelta(milliseconds=1)
 
 
 def _count(drawn: int, voided: int) -> None:
