@@ -10,6 +10,8 @@ from rooms.platform.database import Tx, array
 # A game's pointers go over what lies behind them without a gap. Only what lies before them is read:
 # a join would be planned over all rounds that the game ever had. Games are joined with, here as
 # elsewhere: ``= ANY`` of an array of two thousand would be looked through for each of them.
+# Where another transaction has moved them since this statement began, what was read says nothing
+# about the game any more: it would go back, and stay there where no further round comes.
 ADVANCE: Final = """
     UPDATE keno.games AS game
     SET drawn_to = drawn.upto,
@@ -32,6 +34,8 @@ ADVANCE: Final = """
                 AND result.number <= before.locked_to) AS ended
     ) AS drawn
     WHERE game.id = before.id
+      AND (game.drawn_to, game.settled_to) = (before.drawn_to, before.settled_to)
+    RETURNING game.id
 """
 
 
@@ -159,7 +163,9 @@ class RoundStorage:
 
     async def advance(self, tx: Tx, games: Collection[GameId]) -> None:
         """Move the games' pointers over the rounds that are drawn, and those that are paid."""
-        await tx.execute(ADVANCE, array(sorted(games)))
+        left = set(games)
+        while left:
+            left -= {GameId(row[0]) for row in await tx.fetch(ADVANCE, array(sorted(left)))}
 
     async def pass_over(self, tx: Tx, decided: Sequence[Decided]) -> int:
         """Move the pointers of games over rounds that were just decided; give of how many games.
