@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from benchmarks.bare_payment import BarePayment
 from benchmarks.bets import Bets
 from benchmarks.feeds import Feeds, price_feeds
 from benchmarks.figures import Figure, Target
@@ -59,6 +60,7 @@ class Settlements:
     feeds: Feeds
     owner: Database
     host: int
+    bare: BarePayment
 
     async def measure(self, name: str, count: int) -> list[Figure]:
         """Pay a new room of so many bets in each run."""
@@ -68,9 +70,11 @@ class Settlements:
             room = await self._decided(count)
             took, hold, costs = await self._pay(room)
             await self._require_paid(room, count)
+            bare = await self.bare.pay_as(f"settle:{room}")
             times.append(took)
             holds.append(hold)
-            details.append({"bets_per_second": count * 1000 / took, **costs.per(count)})
+            beside = {"bare_ms": bare, "times_bare": took / bare}
+            details.append({"bets_per_second": count * 1000 / took, **beside, **costs.per(count)})
 
         references = [ref8 for _, ref8 in await self.lab.runs(run)]
         return [
@@ -145,7 +149,9 @@ async def measure(lab: Lab) -> list[Figure]:
         players = max(sizes.values())
         lab.say(f"signing up {players:,} players")
         host = await stock_players(owner, players)
-        settlements = Settlements(lab, house, feeds, owner, host)
+        bare = BarePayment(owner)
+        await bare.prepare()
+        settlements = Settlements(lab, house, feeds, owner, host, bare)
         figures = []
         for name, count in sizes.items():
             figures += await settlements.measure(name, count)

@@ -124,11 +124,11 @@ class Tx:
 
     async def publish(self, *facts: Fact) -> None:
         """Write facts on the outbox; they are told once this transaction has committed."""
+        # One value, not an array of jsonb: the driver asks each new connection what that is.
         await self.execute(
             "INSERT INTO platform.outbox (kind, body) "
-            "SELECT * FROM unnest($1::text[], $2::jsonb[])",
-            [type(fact).__name__ for fact in facts],
-            facts,
+            "SELECT fact ->> 0, fact -> 1 FROM jsonb_array_elements($1) AS fact",
+            [(type(fact).__name__, fact) for fact in facts],
         )
         self.told.update(type(fact).__name__ for fact in facts)
 

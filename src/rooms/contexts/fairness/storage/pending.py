@@ -18,10 +18,10 @@ class PendingStorage:
     ) -> None:
         await tx.execute(
             "INSERT INTO fairness.pending (kind, at, fields) SELECT $1::text, $2::timestamptz, "
-            "unnest($3::jsonb[])",
+            "jsonb_array_elements($3)",  # as with facts, no array that the driver asks about
             kind,
             at,
-            records,
+            list(records),
         )
 
     async def add_batch(self, tx: Tx, kind: Accepted, ids: Sequence[int], at: Instant) -> None:

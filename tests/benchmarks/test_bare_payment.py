@@ -1,0 +1,35 @@
+"""What a settlement is held against writes the rows that the settlement wrote."""
+
+from pathlib import Path
+
+from benchmarks.bare_payment import BarePayment
+from benchmarks.lab import Extent, Lab
+from benchmarks.server import Server
+from benchmarks.stage import OWNER
+from benchmarks.stock import FUND, stock_players
+from tests import conftest
+
+PLAYERS = 20
+
+
+async def test_the_bare_payment_pays_whom_the_journal_paid_and_as_much(
+    server: conftest.Server, tmp_path: Path
+) -> None:
+    lab = Lab(Server(server.superuser), tmp_path, Extent(), {})
+    await lab.server.make_database("bare")
+    async with lab.connected("bare", OWNER) as owner:
+        first = await stock_players(owner, PLAYERS)
+        bare = BarePayment(owner)
+        await bare.prepare()
+
+        milliseconds = await bare.pay_as(f"fund:{first}-{first + PLAYERS - 1}")
+
+        async with owner.snapshot() as tx:
+            entries = await tx.fetch("SELECT amount, balance, previous FROM bare.entries")
+            balances = await tx.fetch("SELECT balance FROM bare.accounts WHERE kind = 'player'")
+    await lab.server.drop_databases()
+    assert milliseconds > 0
+    assert [entry["amount"] for entry in entries] == [FUND] * PLAYERS
+    assert [entry["balance"] for entry in entries] == [2 * FUND] * PLAYERS
+    assert all(entry["previous"] for entry in entries)
+    assert [row["balance"] for row in balances] == [2 * FUND] * PLAYERS
