@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any, Final, NamedTuple, cast
 from uuid import uuid4
 
+from benchmarks import keno_catch_up
 from benchmarks.driving import closed_loop
 from benchmarks.feeds import Feeds, price_feeds
 from benchmarks.figures import Figure, Rate, Target
@@ -64,6 +65,7 @@ TARGETS: Final = {
         }.items()
     },
     AHEAD: Target(unit="rounds/s"),
+    **keno_catch_up.TARGETS,
     **{f"keno/late/{games}": Target(unit="ms", least=True) for games in CLOCKED},
     **wrong_books("keno"),
 }
@@ -162,11 +164,11 @@ class Table:
 
     async def _turn(self, groups: Sequence[Group], ahead: int) -> Rate:
         game, first = groups[0].games[0], await self._opened(groups[0].games[0]) + ahead
-        commands = [self._command(*each, first) for each in _shuffled(groups)]
+        commands = [self.command(*each, first) for each in _shuffled(groups)]
         tickets = sum(command.rounds for command in commands)
         pid = self.lab.server.pid
         async with counting_costs(self.admin, python=os.getpid(), postgres=pid) as costs:
-            sold = await self._sell(commands)
+            sold = await self.sell(commands)
             view = await self.house.keno.round(game, first)
             assert view.status == "OPEN", "a round was locked before its tickets were sold"
             paid = await self._pay(game, first, max(group.rounds for group in groups))
@@ -189,11 +191,11 @@ class Table:
         for number in range(first, first + rounds):
             view = await self.house.keno.round(game, number)
             if number > 1 and number == first:  # what came before is done before it counts
-                await self._until(view.opens_at.timestamp() + 0.5)
+                await self.until(view.opens_at.timestamp() + 0.5)
                 await self.clock.tick()
-            await self._until(view.locks_at.timestamp() + (GUARD.total_seconds() + 0.1))
+            await self.until(view.locks_at.timestamp() + (GUARD.total_seconds() + 0.1))
             begun = time.perf_counter()
-            await self._process()
+            await self.process()
             seconds += time.perf_counter() - begun
         return seconds
 
@@ -206,14 +208,14 @@ class Table:
         """Wait for a round that has just opened, with everything before it done."""
         following = (await self.house.keno.game(game)).round + 1
         opens_at = (await self.house.keno.round(game, following)).opens_at
-        await self._until(opens_at.timestamp())
+        await self.until(opens_at.timestamp())
         await self.clock.tick()
         return following
 
-    async def _until(self, at: float) -> None:
+    async def until(self, at: float) -> None:
         await asyncio.sleep(max(0.0, at - time.time()))
 
-    async def _sell(self, commands: Sequence[BuyTickets]) -> float:
+    async def sell(self, commands: Sequence[BuyTickets]) -> float:
         if not commands:
             return 0.0
         begun = time.perf_counter()
@@ -227,7 +229,7 @@ class Table:
         driven.require_answers()
         return time.perf_counter() - begun
 
-    def _command(self, game: str, place: int, rounds: int, number: int) -> BuyTickets:
+    def command(self, game: str, place: int, rounds: int, number: int) -> BuyTickets:
         """Say what one of many players buys; nobody comes twice in the same moment."""
         chance = random.Random(place)
         return BuyTickets(
@@ -241,7 +243,7 @@ class Table:
             key=f"ticket-{next(self.keys)}",
         )
 
-    async def _process(self) -> None:
+    async def process(self) -> None:
         """Lock what is due, draw it and pay it, as the clock's loops do."""
         await self.clock.lock()
         while await self.clock.draw() is not None:
@@ -279,6 +281,7 @@ async def measure(lab: Lab) -> list[Figure]:
             answers = await lab.runs(partial(table.turn, groups, ahead=ahead))
             for group in groups:
                 figures += lab.rates(group.name, answers)
+        figures.append(await keno_catch_up.catch_up(lab, table))
         wrong = await _wrong(lab, table)
         late = None
         for games in CLOCKED:
@@ -368,6 +371,7 @@ async def _table(lab: Lab, feeds: Feeds) -> AsyncIterator[Table]:
 
 async def _make_games(extent: Extent, house: House) -> None:
     every = dict.fromkeys(_names("late", extent.of(max(CLOCKED, default=1))), SHORT)
+    every |= dict.fromkeys(keno_catch_up.names(extent), keno_catch_up.INTERVAL)
     for groups in _turns(extent):
         for group in groups:
             every |= dict.fromkeys(group.games, _interval(group, extent))
