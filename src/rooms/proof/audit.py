@@ -10,12 +10,19 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-import rfc8785
-
 from rooms.kernel.time import Instant
 from rooms.proof import solvency
 from rooms.proof.checkpoint import LOG_KEY, Note, NoteKey, cosigned_at, is_signed_by, parse_note
-from rooms.proof.fields import Fields, Malformed, instant, read_object, table, text, whole
+from rooms.proof.fields import (
+    Fields,
+    Malformed,
+    canonical,
+    instant,
+    read_object,
+    table,
+    text,
+    whole,
+)
 from rooms.proof.findings import Findings, Report
 from rooms.proof.logchains import LogChains, parse_chains
 from rooms.proof.merkle import EMPTY_ROOT, HASH_SIZE, Frontier, is_consistent, leaf_hash
@@ -196,11 +203,7 @@ def _read_record(entry: str) -> tuple[str, Instant, Fields]:
         _check_accepted(record)
     elif kind == solvency.KIND:
         solvency.parse_statement(record, at)
-    try:
-        canonical = rfc8785.dumps(record).decode()
-    except rfc8785.CanonicalizationError as error:
-        raise Malformed("it has no canonical JSON form") from error
-    if canonical != entry:
+    if canonical(record).decode() != entry:
         raise Malformed("it is not canonical JSON")
     return kind, at, record
 

@@ -90,6 +90,7 @@ def verify_room(
     try:
         value = read_object(next(numbered, (1, ""))[1])
         claimed, head, running = text(value, "file_hash"), parse_head(value), FileHash(value)
+        written = value
     except Malformed as problem:
         raise Malformed(f"line 1, the head: {problem}") from problem
     taken, hit = _fees(head), decided_hit(head)
@@ -110,7 +111,7 @@ def verify_room(
     signers = signers or Signers(None)
     if record is not None:
         handles = {Side.YES: sums.yes, Side.NO: sums.no}
-        check_record(findings, RECORD, record, record_of(head, handles, payouts), signers)
+        check_record(findings, RECORD, record, record_of(written, handles, payouts), signers)
     unsigned = () if record is None else signers.unchecked
     return findings.report((*_unchecked(head, record), *unsigned))
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, NoReturn, TypeVar
 
+import rfc8785
+
 from rooms.kernel.time import Instant, parse_rfc3339
 from rooms.proof.decimals import plain
 
@@ -14,6 +16,11 @@ FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 3000
 LONGEST_MILLIS: Final = 366 * 24 * 3600 * 1000
 Fields = Mapping[str, Any]
+DEEPEST: Final = 100
+# Standards know many ways to write a time; files have this one, whatever else a library reads.
+_TIME: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
+)
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 T = TypeVar("T")
@@ -24,10 +31,13 @@ class Malformed(ValueError):  # noqa: N818 - said of a file: it is malformed
 
 
 def read_object(line: str | bytes) -> dict[str, Any]:
-    """Read one line of JSON that is an object, with no name twice and no fraction as number."""
+    """Read one line of JSON that is an object, with no name twice and no fraction as number.
+
+    Bytes are UTF-8; nothing is nested deeper than ``DEEPEST``.
+    """
     try:
         value = json.loads(
-            line,
+            line.decode("utf-8-sig") if isinstance(line, bytes) else line,
             object_pairs_hook=_without_repetition,
             parse_float=_no_fraction,
             parse_constant=_no_fraction,
@@ -38,7 +48,19 @@ def read_object(line: str | bytes) -> dict[str, Any]:
         raise Malformed("it is not JSON") from error
     if not isinstance(value, dict):
         raise Malformed("it is not a JSON object")
+    opened = ("[", "{") if isinstance(line, str) else (b"[", b"{")
+    if sum(map(line.count, opened)) > DEEPEST and _is_too_deep(value):  # type: ignore[arg-type]
+        raise Malformed("it is not JSON")
     return value
+
+
+def canonical(value: Any) -> bytes:
+    """Write a value as canonical JSON (RFC 8785). Malformed where it has no such form."""
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        # Of halves of characters the library speaks in texts, not in names.
+        raise Malformed("it has no canonical JSON form") from error
 
 
 def text(fields: Fields, name: str) -> str:
@@ -79,8 +101,11 @@ def number(fields: Fields, name: str) -> Decimal:
 
 def instant(fields: Fields, name: str) -> Instant:
     """Read an RFC 3339 time of this or the next centuries, so that durations can be added."""
+    written = text(fields, name)
+    if not _TIME.fullmatch(written):
+        return _wrong(name, "an RFC 3339 time")
     try:
-        value = parse_rfc3339(text(fields, name))
+        value = parse_rfc3339(written)
     except (ValueError, OverflowError):
         return _wrong(name, "an RFC 3339 time")
     return value if FIRST_YEAR <= value.year < LAST_YEAR else _wrong(name, "a time of our age")
@@ -127,6 +152,16 @@ def _wrong(name: str, wanted: str) -> NoReturn:
 
 def _no_fraction(literal: str) -> NoReturn:
     raise Malformed(f"{literal[:40]} is not a whole number")
+
+
+def _is_too_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        holders = [each for each in level if isinstance(each, dict | list)]
+        level = [
+            part for each in holders for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class Findings:
         self._wrong: dict[str, _Wrong] = defaultdict(_Wrong)
 
     def expect(self, rule: str, what: str, *, says: object, gives: object) -> None:
-        """Compare what the file says with what the rules give."""
-        if says != gives:
+        """Compare what the file says with what the rules give; true is not 1."""
+        if says != gives or isinstance(says, bool) is not isinstance(gives, bool):
             self.note(rule, f"{what} is {_shown(says)}, the rules give {_shown(gives)}")
 
     def note(self, rule: str, problem: str) -> None:

@@ -177,11 +177,12 @@ def _check_consensus(
     for name in ("price", "at", "quote_reserve", "supply"):
         says, gives = getattr(observation, name), getattr(again, name)
         findings.expect("consensus", f"{what}: {name}", says=says, gives=gives)
-    gives_why = {judged.quote.source: judged.why or "used" for judged in again.quotes}
+    counted = {judged.quote.source: judged for judged in again.quotes}
     for judged in observation.quotes:
-        says_why = judged.why or ("used" if judged.used else "not used")
-        source = judged.quote.source
-        findings.expect("consensus", f"{what}: {source}", says=says_why, gives=gives_why[source])
+        gives = counted[judged.quote.source]
+        whose = f"{what}: {judged.quote.source}"
+        findings.expect("consensus", whose, says=judged.why or "used", gives=gives.why or "used")
+        findings.expect("consensus", f"{whose} is used", says=judged.used, gives=gives.used)
 
 
 def _decide(head: Head, condition: Condition) -> tuple[Decision, Instant] | None:

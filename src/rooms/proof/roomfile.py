@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import rfc8785
-
 from rooms.kernel.time import Instant, rfc3339
 from rooms.proof.consensus import Observation, observation_json, parse_observation
 from rooms.proof.fields import (
     Fields,
     Malformed,
     amount,
+    canonical,
     flag,
     instant,
     optional,
@@ -96,10 +95,7 @@ class FileHash:
 
     def add(self, line: Fields) -> None:
         """Take the next line. Malformed where it has no canonical form."""
-        try:
-            self._sha256.update(rfc8785.dumps(dict(line)) + b"\n")
-        except rfc8785.CanonicalizationError as error:
-            raise Malformed("it has no canonical JSON form") from error
+        self._sha256.update(canonical(dict(line)) + b"\n")
 
     def hex(self) -> str:
         """Give the hash so far."""

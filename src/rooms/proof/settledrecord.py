@@ -3,20 +3,25 @@
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
-from rooms.kernel.time import rfc3339
+from rooms.proof.fields import Fields, Malformed, canonical, octets
 from rooms.proof.findings import Findings, Unreadable, readable
 from rooms.proof.leaves import LeafProof, Record, Signers, check_leaf, read_record
 from rooms.proof.merkle import Frontier, leaf_hash
 from rooms.proof.pool import Side
-from rooms.proof.records import REF_SIZE, canonical_hash, payout_entry
-from rooms.proof.roomfile import BetLine, Head, head_json
+from rooms.proof.records import REF_SIZE, payout_entry
+from rooms.proof.roomfile import BetLine
 
+# What stands in both of them in the same words.
+COPIED: Final = (
+    *("outcome", "reason", "trigger", "t_hit"),
+    *("takeout", "host_fee", "protocol_fee", "breakage", "scratched"),
+)
 NAMES: Final = {
-    *("room", "outcome", "reason", "trigger", "t_hit", "observations_hash", "bets"),
-    *("handle_yes", "handle_no", "takeout", "host_fee", "protocol_fee", "breakage"),
-    *("scratched", "payouts_root"),
+    *COPIED,
+    *("room", "observations_hash", "bets", "handle_yes", "handle_no", "payouts_root"),
 }
 
 
@@ -29,9 +34,8 @@ class Payouts:
     def add(self, bet: BetLine) -> None:
         """Take the next bet; what cannot be one is a leaf that no root of the log is over."""
         try:
-            reference = bytes.fromhex(bet.ref)
-            entry = payout_entry(reference, bet.payout) if len(reference) == REF_SIZE else b""
-        except (ValueError, struct.error):
+            entry = payout_entry(octets({"ref": bet.ref}, "ref", REF_SIZE), bet.payout)
+        except (Malformed, struct.error):
             entry = b""
         self.tree.append(leaf_hash(entry))
 
@@ -59,22 +63,18 @@ def _read(findings: Findings, rule: str, leaf: LeafProof, signers: Signers) -> R
     return record
 
 
-def record_of(head: Head, handles: Mapping[Side, int], payouts: Payouts) -> dict[str, Any]:
-    """Give the fields that the log's record has to have; ``handles`` are of the counted bets."""
+def record_of(head: Fields, handles: Mapping[Side, int], payouts: Payouts) -> dict[str, Any]:
+    """Give the fields that the log's record has to have.
+
+    ``head`` is the file's first line as it is written there: one that says the same in another
+    way is not the house's. ``handles`` are of the counted bets.
+    """
     return {
-        "room": head.room.id,
-        "outcome": head.outcome and head.outcome.value,
-        "reason": head.reason,
-        "trigger": head.trigger,
-        "t_hit": head.t_hit and rfc3339(head.t_hit),
-        "observations_hash": canonical_hash(head_json(head)["observations"]),
-        "bets": head.bets_count,
+        **{name: head.get(name) for name in COPIED},
+        "room": head["room"]["id"],
+        "observations_hash": sha256(canonical(head["observations"])).hexdigest(),
+        "bets": head["bets_count"],
         "handle_yes": str(handles[Side.YES]),
         "handle_no": str(handles[Side.NO]),
-        "takeout": str(head.takeout),
-        "host_fee": str(head.host_fee),
-        "protocol_fee": str(head.protocol_fee),
-        "breakage": str(head.breakage),
-        "scratched": head.scratched,
         "payouts_root": payouts.tree.root().hex(),
     }

@@ -4,6 +4,7 @@ import { Malformed } from "./fields.js";
 
 const PLACES = 80;
 const DECIMAL = /^(-?)([0-9]+)(?:\.([0-9]+))?$/;
+const BEYOND = /[\ud800-\udfff]/;
 const MILLIS_OF_A_YEAR = 366n * 24n * 3600n * 1000n;
 
 /** One, as decimals are kept here. */
@@ -67,7 +68,16 @@ export function smallest(values) {
   return values.reduce((one, other) => (other < one ? other : one));
 }
 
-/** Compare for a sort; what compares alike keeps its place. */
+/** Compare for a sort; what compares alike keeps its place. Texts compare by code points. */
 export function order(one, other) {
+  if (typeof one === "string" && (BEYOND.test(one) || BEYOND.test(other))) return byCodePoint(one, other);
   return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/** The language compares halves of characters, which are lower than some characters. */
+function byCodePoint(one, other) {
+  const [left, right] = [[...one], [...other]].map((text) => text.map((each) => each.codePointAt(0)));
+  const place = left.findIndex((each, at) => each !== right[at]);
+  if (place < 0) return order(left.length, right.length);
+  return place < right.length ? order(left[place], right[place]) : 1;
 }

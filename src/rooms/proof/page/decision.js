@@ -118,8 +118,9 @@ function checkPrice(findings, oracle, observation, role, what) {
     findings.expect("consensus", `${what}: ${name}`, written(observation[name]), written(again[name]));
   }
   for (const { source, why, used } of quotes) {
-    const says = why || (used ? "used" : "not used");
-    findings.expect("consensus", `${what}: ${source}`, says, again.why.get(source) || "used");
+    const gives = again.why.get(source) || "used";
+    findings.expect("consensus", `${what}: ${source}`, why || "used", gives);
+    findings.expect("consensus", `${what}: ${source} is used`, used, !again.why.has(source));
   }
 }
 

@@ -16,7 +16,7 @@ export class Findings {
   }
 
   expect(rule, what, says, gives) {
-    if (says === gives || shown(says) === shown(gives)) return;
+    if (isSame(says, gives)) return;
     this.note(rule, `${what} is ${shown(says)}, the rules give ${shown(gives)}`);
   }
 
@@ -38,6 +38,11 @@ export class Findings {
     const more = wrong.count - wrong.first.length;
     return { name, ok: false, detail: wrong.first.join("; ") + (more ? `; and ${more} more` : "") };
   }
+}
+
+function isSame(one, other) {
+  if (!Array.isArray(one) || !Array.isArray(other)) return (one ?? null) === (other ?? null);
+  return one.length === other.length && one.every((each, place) => isSame(each, other[place]));
 }
 
 function shown(value) {

@@ -2,6 +2,7 @@
 // bets. Whatever can be derived is derived again, and then compared with what the file says.
 
 import { checkObservations, checkOrder, decide, roomProblem } from "./decision.js";
+import { order } from "./decimals.js";
 import { Malformed, canonical, readObject, rfc3339 } from "./fields.js";
 import { cutoffOf, feesOf, feesProblem, payoutOf } from "./pool.js";
 import { Findings, Signers } from "./records.js";
@@ -94,7 +95,7 @@ export class Room {
     const { head, findings } = this;
     const bet = parseBet(value);
     const { ref, stake, acceptedAt } = bet;
-    if (ref <= this.lastRef) findings.note("bets", `${ref} is not after ${this.lastRef}`);
+    if (order(ref, this.lastRef) <= 0) findings.note("bets", `${ref} is not after ${this.lastRef}`);
     if (stake <= 0n) findings.note("bets", `${ref} staked ${stake}`);
     if (acceptedAt < head.room.createdAt || acceptedAt >= head.room.locksAt) {
       findings.note("bets", `${ref} was accepted while betting was closed`);

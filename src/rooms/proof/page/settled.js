@@ -30,8 +30,8 @@ export function checkSettled(findings, rule, leaf, { head, payouts, backed }, si
     room: head.room.id,
     observations_hash: hex(sha256(utf8(canonical(head.observations)))),
     bets: head.bets_count,
-    handle_yes: backed.YES,
-    handle_no: backed.NO,
+    handle_yes: String(backed.YES),
+    handle_no: String(backed.NO),
     payouts_root: rootOf(payouts),
   };
   for (const name of RECORDED) findings.expect(rule, `"${name}"`, record[name], gives[name]);
