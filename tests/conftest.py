@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
+import asyncpg
 import hypothesis
 import pytest
 import structlog
@@ -67,7 +68,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("house")
     with EmbeddedPostgres(data) as dsn:
         migrate.migrate(dsn.owner)
-        yield Server(dsn, of_superuser(data, dsn))
+        superuser = of_superuser(data, dsn)
+        asyncio.run(leave_alone(superuser))
+        yield Server(dsn, superuser)
+
+
+async def leave_alone(superuser: str) -> None:
+    """Let nothing happen in a server's databases but what its tests do."""
+    connection = await asyncpg.connect(superuser)
+    await connection.execute("ALTER SYSTEM SET autovacuum = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
 
 
 @pytest.fixture(scope="session")

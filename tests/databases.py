@@ -16,6 +16,13 @@ from tests.addresses import of_database
 # What one finds dead in its tables slows a test: after so many rows a new database is cheaper.
 MOST_ROWS: Final = 5_000
 
+# These tests end no server but one of their own: their commits need not wait for the disk.
+_HASTE: Final = "synchronous_commit = off"
+_OWN_SETTINGS: Final = f"""
+    setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    AND setconfig <> ARRAY['{_HASTE.replace(" ", "")}']
+"""
+
 # Each change of a schema writes a row of these anew, or removes one. A session's first temporary
 # table makes a namespace that stays when the session and the table have gone.
 _SCHEMA: Final = " UNION ALL ".join(
@@ -32,7 +39,7 @@ _SCHEMA: Final = " UNION ALL ".join(
         "pg_policy",
         "pg_event_trigger",
         "pg_rewrite",
-        "pg_db_role_setting",
+        f"pg_db_role_setting WHERE {_OWN_SETTINGS}",
     )
 )
 _TABLES: Final = """
@@ -104,6 +111,7 @@ class Databases:
             f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
             f"GRANT CONNECT ON DATABASE {name} TO rooms_app, rooms_reader",
             f"GRANT TEMPORARY ON DATABASE {name} TO rooms_app",
+            f"ALTER DATABASE {name} SET {_HASTE}",
         )
         return name
 

@@ -176,8 +176,9 @@ class Harness:
             try:
                 answers = await self._answers(house, command, scene)
                 await house.rest()
-                picture = await picture_of(house.house.database, scene)
-                wrong = await unverified(house.house, scene)
+                # Looked at from a connection that stays: a new one would plan it all anew.
+                picture = await picture_of(hall.stage.owner, scene)
+                wrong = await unverified(house.house, hall.stage.owner, scene)
             except Exception:  # noqa: BLE001 - whatever it is, it is a finding
                 return [f"sent again, it failed: {traceback.format_exc()}"]
         wanted = self.undisturbed[command]

@@ -203,10 +203,10 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
     ]
 
 
-async def unverified(house: House, scene: Scene) -> list[str]:
+async def unverified(house: House, database: Database, scene: Scene) -> list[str]:
     """Derive what has ended in the scene again, rooms and rounds; say what does not follow."""
-    async with house.database.snapshot() as tx:
-        wrong = await wrong_with_keno(tx)
+    async with database.snapshot() as tx:
+        wrong = await wrong_with_keno(tx) + await wrong_heads(tx)
         has_game = await tx.fetch(GAMES, scene.game)
     if has_game:
         wrong += await drawn_wrongly(house, scene.game)
@@ -215,8 +215,6 @@ async def unverified(house: House, scene: Scene) -> list[str]:
             report = verify_room([line async for line in house.rooms.settlement_file(room)])
             if report.verdict != "verified":
                 wrong.append(f"the file of room {room} does not verify: {report.steps}")
-    async with house.database.snapshot() as tx:
-        wrong += await wrong_heads(tx)
     return wrong
 
 
