@@ -27,16 +27,18 @@ class Limiter:
         ``millis`` is the time, Unix milliseconds.
         """
         # A request fills the bucket by as much as ``period`` and drains by ``rate`` a millisecond.
-        level, since = self._buckets.get(client, (0, millis))
-        level = max(0, level - self.rate * max(0, millis - since)) + self.period
+        buckets = self._buckets
+        known = buckets.get(client)
+        level = self.period
+        if known is not None:
+            left, since = known
+            if millis > since:
+                left -= self.rate * (millis - since)
+            if left > 0:
+                level += left
+            buckets.move_to_end(client)
         excess = level - self.rate * self.period
-        if excess > 0:
-            level -= self.period
-        self._remember(client, level, millis)
-        return -(-excess // (self.rate * SECOND)) if excess > 0 else 0
-
-    def _remember(self, client: bytes, level: int, millis: int) -> None:
-        self._buckets[client] = (level, millis)
-        self._buckets.move_to_end(client)
-        if len(self._buckets) > self.most:
-            self._buckets.popitem(last=False)
+        buckets[client] = (level if excess <= 0 else level - self.period, millis)
+        if len(buckets) > self.most:
+            buckets.popitem(last=False)
+        return 0 if excess <= 0 else -(-excess // (self.rate * SECOND))

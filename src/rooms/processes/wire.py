@@ -9,7 +9,7 @@ for a request, and writes to connections that are gone. Not so here.
 from asyncio import Event, TimerHandle, Transport
 from collections import deque
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -83,22 +83,29 @@ class Wire(HttpToolsProtocol):
         """Take what came, but no head without end and nothing after what was no HTTP."""
         if self._last_words is not None or self.transport.is_closing():
             return
-        self._unread += data
-        self._read_on()
+        if self._unread or self.pipeline or len(data) > PIECE:
+            self._unread += data
+        else:
+            self._take(data)
+        if self._unread:
+            self._read_on()
 
     def _read_on(self) -> None:
         """Read piece after piece; what comes while requests wait for their turn waits as well."""
         while self._unread and not self.pipeline:
             piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
-            self._beside_bodies += len(piece)
-            self._read(piece)
-            if self._beside_bodies > LARGEST_HEAD:
-                part = "head" if self._in_head else "end"
-                self.send_400_response(f"The {part} of the request is too large.")
-            if self._last_words is not None or self.transport.is_closing():
-                self._unread = b""
+            self._take(piece)
         if self._unread:
             self.flow.pause_reading()
+
+    def _take(self, piece: bytes) -> None:
+        self._beside_bodies += len(piece)
+        self._read(piece)
+        if self._beside_bodies > LARGEST_HEAD:
+            part = "head" if self._in_head else "end"
+            self.send_400_response(f"The {part} of the request is too large.")
+        if self._last_words is not None or self.transport.is_closing():
+            self._unread = b""
 
     def _read(self, piece: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -205,16 +212,12 @@ class Wire(HttpToolsProtocol):
         # A handshake has no cycle: what ends then is not the bet before it.
         elif bet.more_body:
             bet.more_body, self._running = False, bet
-            cast("Front", self.config.app).take_bet(
-                AskedBet(
-                    room=bet.room,
-                    headers=bet.headers,
-                    address=self.client[0] if self.client else "",
-                    body=bytes(bet.body),
-                    begun=perf_counter(),
-                    answer=partial(self._answer_bet, bet),
-                )
+            address = self.client[0] if self.client else ""
+            answer = partial(self._answer_bet, bet)
+            asked = AskedBet(
+                bet.room, bet.headers, address, bytes(bet.body), perf_counter(), answer
             )
+            cast("Front", self.config.app).take_bet(asked)
 
     def _answer_bet(self, bet: "Bet", status: int, lines: bytes, body: bytes) -> None:
         if bet.disconnected:
@@ -226,7 +229,7 @@ class Wire(HttpToolsProtocol):
             task.add_done_callback(self.tasks.discard)
             return
         bet.response_complete = True
-        usual = header_lines(self.server_state.default_headers)
+        usual = _usual_lines(*self.server_state.default_headers)
         self.transport.write(_head(status, usual + lines, bet.keep_alive) + body)
         if not bet.keep_alive:
             self.transport.close()
@@ -252,7 +255,8 @@ class Wire(HttpToolsProtocol):
             if not self.transport.is_closing():
                 self.flow.resume_reading()
                 self._rest()
-        self._read_on()
+        if self._unread:
+            self._read_on()
 
     def _rest(self) -> None:
         """Close the connection if nothing is asked for as long as uvicorn waits.
@@ -340,6 +344,12 @@ async def _answer_whole(
     if not cycle.keep_alive:
         cycle.transport.close()
     cycle.on_response()
+
+
+# The date is among them, so they are new every second.
+@lru_cache(maxsize=8)
+def _usual_lines(*headers: tuple[bytes, bytes]) -> bytes:
+    return header_lines(headers)
 
 
 def _head(status: int, lines: bytes, keep_alive: bool) -> bytes:  # noqa: FBT001 - private

@@ -52,8 +52,7 @@ class OpenRoom:
     key: CommandKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceBet:
+class PlaceBet(NamedTuple):
     """Stake lamports on a side. ``key`` is the caller's: a bet is its own idempotency record.
 
     ``standing`` is of the token that the player showed, which must not be revoked by then.
@@ -63,8 +62,12 @@ class PlaceBet:
     player: PlayerId
     side: Side
     stake: int
-    key: str = field(repr=False)
-    standing: Standing | None = field(default=None, repr=False)
+    key: str
+    standing: Standing | None = None
+
+    def __repr__(self) -> str:
+        # Whoever has a bet's key can ask for its receipt; it is in no log.
+        return f"PlaceBet(room={self.room}, player={self.player}, {self.side} {self.stake})"
 
 
 class BetReceipt(NamedTuple):

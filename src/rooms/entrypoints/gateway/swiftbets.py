@@ -26,7 +26,6 @@ from rooms.entrypoints.gateway.messages import NewBet
 from rooms.entrypoints.gateway.problems import (
     USUAL,
     ProblemAnswer,
-    Whole,
     failed,
     header_lines,
     refused,
@@ -40,8 +39,10 @@ PATH: Final = re.compile(rb"/v1/rooms/([0-9]{1,19})/bets")
 TEMPLATE: Final = "/v1/rooms/{room}/bets"
 LARGEST_BODY: Final = 64 * 1024
 MEDIA_TYPE: Final = (b"content-type", JSON.encode())
-USUAL_LINES: Final = header_lines(USUAL)
-REPLAY: Final = (b"idempotent-replay", b"true")
+OWN_LINES: Final = header_lines([*USUAL, (b"x-request-id", b"%b")])
+# The headers of a bet that was placed, but for the length of its body and its request's number.
+PLACED_LINES: Final = header_lines([MEDIA_TYPE, (b"content-length", b"%d")]) + OWN_LINES
+REPLAY_LINE: Final = header_lines([(b"idempotent-replay", b"true")])
 # With one of these a request is unusual: what it says is between the web server and its peer.
 UNUSUAL: Final = frozenset(
     {b"expect", b"transfer-encoding", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"}
@@ -117,36 +118,44 @@ class SwiftBets:
     ) -> None:
         if isinstance(came, CancelledError):
             return  # the house ends, and its connections with it
-        with (
-            Noted(bet.headers.items()) as note,
-            span("request", begun=bet.begun, request=note.id) as traced,
-        ):
-            answer = self._whole(bet, came)
-            count(traced, "POST", TEMPLATE, answer.status, bet.begun)
-        own = header_lines(answer.headers)
-        lines = b"%b%bx-request-id: %b\r\n" % (own, USUAL_LINES, note.id.encode())
-        bet.answer(answer.status, lines, answer.body)
+        note = Noted(bet.headers.items())
+        with span("request", begun=bet.begun, request=note.id) as traced:
+            status, lines, body = self._written(bet, came, note)
+            count(traced, "POST", TEMPLATE, status, bet.begun)
+        bet.answer(status, lines, body)
 
-    def _whole(
-        self, bet: AskedBet, came: Answered[BetReceipt] | ProblemAnswer | BaseException
-    ) -> Whole:
-        try:
-            if isinstance(came, Answered):
-                return self._placed(came)
-            if isinstance(came, BaseException):
-                raise came
-            return came.whole()
-        except Refusal as refusal:
-            return refused(refusal).whole()
-        except Exception as error:  # noqa: BLE001 - it is logged and answered
-            return failed("POST", f"/v1/rooms/{bet.room}/bets", error).whole()
+    def _written(
+        self,
+        bet: AskedBet,
+        came: Answered[BetReceipt] | ProblemAnswer | BaseException,
+        note: Noted,
+    ) -> tuple[int, bytes, bytes]:
+        """Give the status, the lines of the headers, and the body."""
+        if isinstance(came, Answered):
+            try:
+                body = msgspec.json.encode(bet_json(came.value, self.gateway.rooms))
+            except Exception as error:  # noqa: BLE001 - it is logged and answered
+                came = error
+            else:
+                lines = PLACED_LINES % (len(body), note.id.encode())
+                return 201, REPLAY_LINE + lines if came.replayed else lines, body
+        with note:
+            problem = _problem(bet, came)
+        answer = problem.whole()
+        return (
+            answer.status,
+            header_lines(answer.headers) + OWN_LINES % note.id.encode(),
+            answer.body,
+        )
 
-    def _placed(self, placed: Answered[BetReceipt]) -> Whole:
-        body = msgspec.json.encode(bet_json(placed.value, self.gateway.rooms))
-        headers = [MEDIA_TYPE, (b"content-length", b"%d" % len(body))]
-        if placed.replayed:
-            headers.append(REPLAY)
-        return Whole(201, headers, body)
+
+def _problem(bet: AskedBet, came: ProblemAnswer | BaseException) -> ProblemAnswer:
+    if isinstance(came, ProblemAnswer):
+        return came
+    if isinstance(came, Refusal):
+        return refused(came)
+    assert isinstance(came, Exception), f"{came!r} ends the process"
+    return failed("POST", f"/v1/rooms/{bet.room}/bets", came)
 
 
 def _command(bet: AskedBet, bearer: Bearer) -> PlaceBet:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from rooms.contexts.ledger.api import ROOM_POOLS, Ledger
@@ -75,14 +76,19 @@ class Betting:
             self._start(self.place_bet(command), tell)
             return
         asked = Asked(command, member)
+        lane = pool_shard(member.account_id) % AT_ONCE
+        self._swift.put(lane, asked, partial(self._told, asked, tell))
 
-        def told(placed: Answered[BetReceipt] | BaseException | None) -> None:
-            if placed is None:
-                self._start(self._look_at(asked), tell)
-            else:
-                tell(placed)
-
-        self._swift.put(pool_shard(member.account_id) % AT_ONCE, asked, told)
+    def _told(
+        self,
+        asked: Asked,
+        tell: Tell[Answered[BetReceipt]],
+        placed: Answered[BetReceipt] | BaseException | None,
+    ) -> None:
+        if placed is None:
+            self._start(self._look_at(asked), tell)
+        else:
+            tell(placed)
 
     def _start(
         self, placing: Awaitable[Answered[BetReceipt]], tell: Tell[Answered[BetReceipt]]
