@@ -30,7 +30,8 @@ async def test_who_moves_the_pointers_while_another_does_never_moves_them_back(
     await keno.clock.lock()
     rounds = RoundStorage()
     async with keno.database.snapshot() as tx:
-        game, locked = await tx.row("SELECT id, locked_to FROM keno.games WHERE game = $1", GAME)
+        (standing,) = await tx.fetch("SELECT id, locked_to FROM keno.games WHERE game = $1", GAME)
+    game, locked = standing
     before = await pointers(keno)
     assert before[0] < locked
 
