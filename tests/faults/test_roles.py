@@ -16,9 +16,9 @@ from tests.faults.database_rights import (
 )
 
 PLACE_BETS = (
-    "parimutuel.place_bets(bigint[],text[],bigint[],bigint[],timestamp with time zone,bigint[],"
-    "bigint[],bigint[],bigint[],text[],bigint[],boolean[],bigint[],bigint[],bigint[],text[],"
-    "bytea[])"
+    "parimutuel.place_bets(bigint[],text[],bigint[],bigint[],timestamp with time zone,"
+    "timestamp with time zone,bigint[],bigint[],bigint[],bigint[],text[],bigint[],boolean[],"
+    "bigint[],bigint[],bigint[],text[],bytea[])"
 )
 SELL_TICKETS = (
     "keno.sell_tickets(text,text,bigint[],timestamp with time zone,timestamp with time zone,"

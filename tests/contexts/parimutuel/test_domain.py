@@ -287,6 +287,7 @@ def test_a_price_may_be_ten_seconds_old_and_every_asset_needs_one() -> None:
     require_fresh(both, seen(sol, btc), NOW, LIMITS)
     for stale in (
         seen(sol, newest("BTC", "1", age=too_old)),
+        seen(sol, newest("BTC", "1", age=-too_old)),
         seen(sol) | seen(btc, terms=ON_OTHERS),
         seen(sol),
         {},

@@ -233,10 +233,12 @@ def require_stake(stake: int, limits: Limits) -> None:
 def require_fresh(room: Room, newest: Mapping[Basis, Newest], at: Instant, limits: Limits) -> None:
     """Refuse E-PRICE-STALE unless every asset was observed, on its terms, within ``stale_after``.
 
-    What is agreed on by other terms, as after settings were changed, decides nothing here.
+    What is agreed on by other terms, as after settings were changed, decides nothing here. Nor is a
+    price fresh that is from as far in the future: the clock was set back, and what has happened
+    since is not observed before it has caught up.
     """
     for basis in room.bases:
-        if basis not in newest or at - newest[basis].at > limits.stale_after:
+        if basis not in newest or abs(at - newest[basis].at) > limits.stale_after:
             raise Refusal("E-PRICE-STALE", asset=basis.asset, stale_after=limits.stale_after)
 
 

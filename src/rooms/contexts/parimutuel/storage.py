@@ -62,12 +62,13 @@ class NewBet(NamedTuple):
 class Guess:
     """What bets were judged by: open rooms, and the newest ticks of what their prices are.
 
-    The prices are fresh ``until`` then.
+    The prices are fresh from ``since`` to ``until``.
     """
 
     rooms: Sequence[RoomId]
     bases: Sequence[Basis]
     ticks: Sequence[int]
+    since: Instant
     until: Instant
 
 
@@ -310,14 +311,15 @@ class BetStorage:
         """
         row = await tx.row(
             "SELECT accepted_at, ids FROM parimutuel.place_bets($1::text::bigint[], "
-            "$2, $3, $4, $5, $6::text::bigint[], "
-            "$7::text::bigint[], $8::text::bigint[], $9::text::bigint[], $10::text::text[], "
-            "$11::text::bigint[], $12::text::boolean[], $13::text::bigint[], "
-            "$14::text::bigint[], $15::text::bigint[], $16::text::text[], $17::text::bytea[])",
+            "$2, $3, $4, $5, $6, $7::text::bigint[], "
+            "$8::text::bigint[], $9::text::bigint[], $10::text::bigint[], $11::text::text[], "
+            "$12::text::bigint[], $13::text::boolean[], $14::text::bigint[], "
+            "$15::text::bigint[], $16::text::bigint[], $17::text::text[], $18::text::bytea[])",
             array(guess.rooms),
             [basis.asset for basis in guess.bases],
             [basis.terms for basis in guess.bases],
             guess.ticks,
+            guess.since,
             guess.until,
             array(pools),
             *map(array, zip(*bets, strict=True)),

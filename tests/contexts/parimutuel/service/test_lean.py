@@ -167,6 +167,22 @@ async def test_a_price_that_meets_the_target_stops_plain_bets_until_a_bet_is_loo
     assert await place(house, bet) != [None]
 
 
+async def test_prices_of_before_the_clock_was_set_back_are_not_bet_on_plainly_or_looked_at(
+    house: House,
+) -> None:
+    (room,), (alice, bob) = await open_rooms(house, 1), await bettors(house, 2)
+    bet = await asked(house, room, alice)
+
+    await house.look("150", at=SystemClock().now() + timedelta(minutes=1))
+    assert await place(house, bet) == [None]
+    with pytest.raises(Refusal, match="E-PRICE-STALE"):
+        await house.bet(room, bob, Side.YES)
+
+    await house.look("150")
+    await house.bet(room, bob, Side.YES)
+    assert await place(house, bet) != [None]
+
+
 async def test_a_price_on_other_terms_says_nothing_about_a_room_plainly_or_looked_at(
     house: House,
 ) -> None:

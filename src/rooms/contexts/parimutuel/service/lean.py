@@ -106,6 +106,7 @@ class Lean:
             rooms=sorted(rooms),
             bases=bases,
             ticks=[each.tick for each in newest],
+            since=max(each.at for each in newest) - self.limits.stale_after,
             until=min(each.at for each in newest) + self.limits.stale_after,
         )
 
