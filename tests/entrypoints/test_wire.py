@@ -214,6 +214,16 @@ async def test_a_request_that_never_ends_is_not_awaited_for_ever(
     assert (await served.get("/livez")).status_code == 200
 
 
+async def test_an_empty_line_after_an_answer_holds_no_connection_for_ever(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "READ_WITHIN", 0.05)
+    connection.writer.write(LIVEZ)
+    assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
+    connection.writer.write(b"\r\n")
+    assert b"HTTP/1.1" not in await connection.said()
+
+
 async def test_a_request_for_another_protocol_is_answered_in_this_one(
     connection: Connection,
 ) -> None:

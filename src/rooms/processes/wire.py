@@ -285,7 +285,9 @@ class Wire(HttpToolsProtocol):
             super().timeout_keep_alive_handler()
 
     def _unset_keepalive_if_required(self) -> None:
-        self._idle_since = None
+        if self._idle_since is not None:
+            # Something came. It may be the empty line that may stand before a request, and no more.
+            self._idle_since, self._reading_since = None, self.loop.time()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, after the answers to what came before it."""
