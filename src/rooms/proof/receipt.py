@@ -5,8 +5,7 @@ of the log is proof of fraud; nobody but the house could have signed it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rooms.proof.fields import Fields, Malformed, text, whole
 from rooms.proof.merkle import HASH_SIZE, Tree, leaf_hash, root_by_inclusion
@@ -16,12 +15,11 @@ from rooms.proof.signature import Signer, is_signed
 PREFIX: Final = b"rooms/receipt/1|"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The entry, its path to the root of its batch, and the signature over that root."""
 
     entry: bytes
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple has a method of this name
     size: int
     path: Sequence[bytes]
     signature: bytes

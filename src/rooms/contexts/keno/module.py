@@ -146,11 +146,12 @@ def _face(
     tickets, queries = TicketStorage(), KenoQueries()
     showing = Showing(database, schedules, queries, fair, making.rules.ahead)
     seen = Seen(schedules)
-    lean = Lean(database, schedules.games, tickets, stakes, seen)
+    receipts = Receipts(fair.log, ref_key)
+    lean = Lean(database, schedules.games, tickets, stakes, seen, receipts)
     taking = Taking(schedules, tickets, bankrolls, near.ledger, fair, stakes, seen)
     return KenoService(
         database=database,
-        selling=Selling(database, schedules, stakes, lean, taking, Receipts(fair.log, ref_key)),
+        selling=Selling(database, schedules, stakes, lean, taking, receipts),
         cancelling=Cancelling(
             database, schedules, tickets, bankrolls, queries, near.ledger, stakes
         ),

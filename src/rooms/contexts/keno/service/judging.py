@@ -154,16 +154,19 @@ class Table:
         return first
 
     def _terms(self, command: BuyTickets, first: int, last: int) -> tuple[Terms, ...]:
-        found: list[Terms] = []
-        for number in {first: None, last: None}:
-            terms = self.schedule.of(number)
-            if terms is None:  # the next chain is announced long before its first round
-                raise Refusal("E-ROUND-CLOSED", game=self.game.name, round=number)
-            if not found or terms is not found[0]:
-                found.append(terms)
-        for terms in found:
-            _require(command, terms)
-        return tuple(found)
+        found = self._in_force(first)
+        later = found if last == first else self._in_force(last)
+        _require(command, found)
+        if later is found:
+            return (found,)
+        _require(command, later)
+        return (found, later)
+
+    def _in_force(self, number: int) -> Terms:
+        terms = self.schedule.of(number)
+        if terms is None:  # the next chain is announced long before its first round
+            raise Refusal("E-ROUND-CLOSED", game=self.game.name, round=number)
+        return terms
 
 
 @dataclass(slots=True)

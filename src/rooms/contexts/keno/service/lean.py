@@ -10,6 +10,7 @@ from typing import NamedTuple
 from rooms.contexts.keno.api import Purchase
 from rooms.contexts.keno.domain import write_picks
 from rooms.contexts.keno.service.judging import Asked, Table, Wanted, picks_of
+from rooms.contexts.keno.service.receipts import Receipts
 from rooms.contexts.keno.service.seen import Seen
 from rooms.contexts.keno.service.stakes import Stakes, stake_shard
 from rooms.contexts.keno.storage.games import GameStorage
@@ -21,7 +22,7 @@ from rooms.contexts.keno.storage.tickets import (
 )
 from rooms.kernel.ids import GameId, TicketId
 from rooms.kernel.refusal import Refusal
-from rooms.kernel.time import from_millis
+from rooms.kernel.time import Instant, from_millis
 from rooms.platform.commands import Answered
 from rooms.platform.database import Database, Deadlock, Violation
 from rooms.platform.metrics import BATCHES_EXACT, count_tickets
@@ -51,6 +52,7 @@ class Lean:
     tickets: TicketStorage
     stakes: Stakes
     seen: Seen
+    receipts: Receipts
 
     async def sell(self, batch: Sequence[Asked]) -> Bought:
         """Answer the purchases that are sold now, each in its request's place."""
@@ -71,7 +73,7 @@ class Lean:
                 break
             if sold is not None:
                 self.seen.note_time(sold.at)
-                return _answers(plain, sold, len(batch))
+                return self._answers(plain, sold, len(batch))
             # Most often a round has locked.
             refused = guess
             await self._look_at_games(guess.games)
@@ -90,6 +92,17 @@ class Lean:
                 staked = sum(row.stake * row.rounds for row in rows)
                 tx.once_committed.append(lambda _: count_tickets(tickets, staked))
         return sold
+
+    def _answers(self, plain: Sequence[Plain], sold: SoldTogether, most: int) -> Bought:
+        bought = [
+            _purchase(each, first, sold.at)
+            for each, first in zip(plain, sold.first_tickets, strict=True)
+        ]
+        answers: Bought = [None] * most
+        receipts = self.receipts.of_batch(bought)
+        for each, purchase, own in zip(plain, bought, receipts, strict=True):
+            answers[each.place] = Answered(Purchase(*purchase[:-1], own), replayed=False)
+        return answers
 
     async def _look_at_games(self, games: Collection[GameId]) -> None:
         async with self.database.statement() as tx:
@@ -148,18 +161,15 @@ def _row(asked: Asked, wanted: Wanted, picks: tuple[int, ...]) -> PlainPurchase:
     )
 
 
-def _answers(plain: Sequence[Plain], sold: SoldTogether, most: int) -> Bought:
-    answers: Bought = [None] * most
-    for (place, asked, picks, row), first in zip(plain, sold.first_tickets, strict=True):
-        purchase = Purchase(
-            first_ticket=TicketId(first),
-            game=row.name,
-            first_round=row.first_round,
-            rounds=row.rounds,
-            picks=picks,
-            stake=row.stake,
-            asset=asked.game.asset,
-            accepted_at=sold.at,
-        )
-        answers[place] = Answered(purchase, replayed=False)
-    return answers
+def _purchase(plain: Plain, first: TicketId, at: Instant) -> Purchase:
+    row = plain.row
+    return Purchase(
+        first,
+        row.name,
+        row.first_round,
+        row.rounds,
+        plain.picks,
+        row.stake,
+        plain.asked.game.asset,
+        at,
+    )

@@ -38,29 +38,24 @@ class Receipts:
         if not bought:
             return list(answers)
         ordered = [bought[first] for first in sorted(bought)]
-        at = to_millis(ordered[0].accepted_at)
-        entries = [entry for each in ordered for entry in self._entries(each, at)]
-        ids = [each.first_ticket + ahead for each in ordered for ahead in range(each.rounds)]
-        receipts = iter(self.log.receipts(Accepted.TICKET, ids, entries))
         signed = {
-            each.first_ticket: _signed(each, tuple(islice(receipts, each.rounds)))
-            for each in ordered
+            each.first_ticket: each._replace(receipts=receipts)
+            for each, receipts in zip(ordered, self.of_batch(ordered), strict=True)
         }
         return [_with_receipts(answer, signed) for answer in answers]
 
-    def _entries(self, bought: Purchase, at: int) -> list[bytes]:
-        picks = mask(bought.picks).to_bytes(PICK_BYTES, "big")
-        return [
-            packed_ticket(
-                ref(self.ref_key, "ticket", bought.first_ticket + ahead),
-                at,
-                bought.stake,
-                bought.first_round + ahead,
-                picks,
-                bought.game,
-            )
-            for ahead in range(bought.rounds)
-        ]
+    def of_batch(self, bought: Sequence[Purchase]) -> list[tuple[Receipt, ...]]:
+        """Sign purchases that one transaction accepted, which come in the order of their ids."""
+        at, key = to_millis(bought[0].accepted_at), self.ref_key
+        ids, entries = [], []
+        for first, game, number, rounds, picks, stake, *_ in bought:
+            bits = mask(picks).to_bytes(PICK_BYTES, "big")
+            for ahead in range(rounds):
+                ids.append(first + ahead)
+                reference = ref(key, "ticket", first + ahead)
+                entries.append(packed_ticket(reference, at, stake, number + ahead, bits, game))
+        receipts = iter(self.log.receipts(Accepted.TICKET, ids, entries))
+        return [tuple(islice(receipts, each.rounds)) for each in bought]
 
     async def find(self, answer: Answered[Purchase]) -> Answered[Purchase]:
         """Give a purchase of before the receipts that it got then: the same bytes, made again."""
@@ -69,7 +64,7 @@ class Receipts:
             return answer
         numbers = range(bought.first_ticket, bought.first_ticket + bought.rounds)
         receipts = await self.log.receipts_of(Accepted.TICKET, numbers, bought.accepted_at)
-        return Answered(_signed(bought, tuple(receipts)), answer.replayed)
+        return Answered(bought._replace(receipts=tuple(receipts)), answer.replayed)
 
 
 def _with_receipts(answer: Answer, signed: dict[TicketId, Purchase]) -> Answer:
@@ -77,17 +72,3 @@ def _with_receipts(answer: Answer, signed: dict[TicketId, Purchase]) -> Answer:
         return answer
     bought = signed.get(answer.value.first_ticket, answer.value)
     return Answered(bought, answer.replayed)  # type: ignore[return-value]
-
-
-def _signed(bought: Purchase, receipts: tuple[Receipt, ...]) -> Purchase:
-    return Purchase(
-        first_ticket=bought.first_ticket,
-        game=bought.game,
-        first_round=bought.first_round,
-        rounds=bought.rounds,
-        picks=bought.picks,
-        stake=bought.stake,
-        asset=bought.asset,
-        accepted_at=bought.accepted_at,
-        receipts=receipts,
-    )
