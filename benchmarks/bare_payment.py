@@ -21,15 +21,21 @@ class BarePayment:
         async with self.owner.transaction() as tx:
             for statement in TABLES:
                 await tx.execute(statement)
-        async with self.owner.connection() as connection:
-            await connection.execute("VACUUM (ANALYZE) bare.accounts")
 
     async def pay_as(self, journal: str) -> float:
-        """Write again what the journal of this key has written; give milliseconds with commit."""
+        """Write twice what the journal of this key has written; give the quicker's milliseconds.
+
+        What holds up the machine for a moment would flatter the settlement that is beside it.
+        """
         async with self.owner.transaction() as tx:
             await tx.execute("TRUNCATE bare.payments")
             await tx.execute(PAYMENTS, journal)
             await tx.execute("ANALYZE bare.payments")
+        return min(await self._pay(), await self._pay())
+
+    async def _pay(self) -> float:
+        async with self.owner.connection() as connection:
+            await connection.execute("VACUUM (ANALYZE) bare.accounts")
         began = time.perf_counter()
         async with self.owner.transaction() as tx:
             await tx.execute(IN_ORDER)
