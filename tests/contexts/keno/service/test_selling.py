@@ -7,7 +7,7 @@ import pytest
 from rooms.kernel.money import Asset, Money
 from rooms.kernel.refusal import Refusal
 from tests.houses import ONE, Person
-from tests.keno_houses import GAME, TERMS, KenoHouse
+from tests.keno_houses import GAME, SPOTS, TERMS, KenoHouse
 
 STAKE = 1_000_000
 
@@ -291,3 +291,29 @@ async def test_purchases_are_told_as_a_fact(keno: KenoHouse) -> None:
         "spots": [2],
         "stakes": [STAKE],
     }
+
+
+async def test_every_round_of_a_purchase_is_sold_on_its_own_terms_however_many_it_crosses(
+    keno: KenoHouse,
+) -> None:
+    await keno.open_game()
+    ada = await keno.player()
+    for top, least in (("3.6", 2 * STAKE), ("3.8", STAKE)):
+        paytable = {**SPOTS, "1": ["0", top]}
+        await keno.keno.change_game(GAME, {"paytable": paytable, "stake_min": least}, by=None)
+    async with keno.database.snapshot() as tx:
+        begun = await tx.fetch("SELECT first_round FROM keno.terms ORDER BY first_round")
+    before, between, after = (row[0] for row in begun)
+    assert before < between < after
+    await keno.pass_rounds(between - 10)
+
+    with pytest.raises(Refusal, match="E-STAKE"):
+        await keno.buy(ada, [1], rounds=20 + after - between)
+    await keno.buy(ada, [1], stake=2 * STAKE, rounds=20 + after - between)
+
+    async with keno.database.snapshot() as tx:
+        sold = await tx.fetch("SELECT number, exposure FROM keno.rounds WHERE tickets > 0")
+    covered = {row["number"]: row["exposure"] for row in sold}
+    assert {covered[number] for number in range(between, after)} == {7_200_000}
+    assert covered[between - 1] == covered[after] == 7_600_000
+    await keno.books_are_right()

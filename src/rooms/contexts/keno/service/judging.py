@@ -74,9 +74,8 @@ class Wanted(NamedTuple):
         return [(key, self.in_force(key[1]).limits.round_limit) for key in self.rounds]
 
     def in_force(self, number: int) -> Terms:
-        """Say which of the one or two terms of a purchase a round is played on."""
-        last = self.terms[-1]
-        return last if number >= last.chain.first_round else self.terms[0]
+        """Say which of the terms of a purchase, mostly one, a round is played on."""
+        return next(each for each in reversed(self.terms) if each.chain.first_round <= number)
 
 
 @dataclass(slots=True)
@@ -155,12 +154,12 @@ class Table:
 
     def _terms(self, command: BuyTickets, first: int, last: int) -> tuple[Terms, ...]:
         found = self._in_force(first)
-        later = found if last == first else self._in_force(last)
-        _require(command, found)
-        if later is found:
-            return (found,)
-        _require(command, later)
-        return (found, later)
+        same = last == first or self._in_force(last) is found
+        # Terms that were changed twice in a row may be in force for a few rounds between.
+        crossed = (found,) if same else tuple(self.schedule.of_rounds(first, last))
+        for each in crossed:
+            _require(command, each)
+        return crossed
 
     def _in_force(self, number: int) -> Terms:
         terms = self.schedule.of(number)
