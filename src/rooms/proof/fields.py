@@ -19,7 +19,8 @@ Fields = Mapping[str, Any]
 DEEPEST: Final = 100
 # Standards know many ways to write a time; files have this one, whatever else a library reads.
 _TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:[0-5]\d)",
+    re.ASCII,
 )
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
 _HALVES: Final = re.compile("[\ud800-\udfff]")

@@ -236,7 +236,7 @@ export function numbers(value, name) {
   return plain;
 }
 
-const TIME = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/;
+const TIME = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:[0-5]\d)$/;
 
 /** A time of our age, in Unix milliseconds. */
 export function instant(value, name) {
