@@ -97,6 +97,8 @@ class Telling:
             for room in kinds
             if (of := [each for each in (HOUSE, room_topic(room)) if each in watched])
         }
+        if not wanted:
+            return []  # nobody watches, as most often
         views = {view.id: view for view in await self.rooms.views([*map(RoomId, wanted)])}
         return [
             News(topic, kinds[room], room_json(views[RoomId(room)]))
