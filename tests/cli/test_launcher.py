@@ -54,11 +54,20 @@ def make_project(root: Path) -> Project:
     return project
 
 
+Ended = subprocess.CompletedProcess[str]
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def first_starts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[Ended]]:
+    """Start a new clone twice at once; all other tests use what came of it."""
     project = make_project(tmp_path_factory.mktemp("launcher") / "a clone")
-    project.run("first")
-    return project
+    with ThreadPoolExecutor() as both:
+        return project, list(both.map(project.run, ("x", "x")))
+
+
+@pytest.fixture(scope="module")
+def installed(first_starts: tuple[Project, list[Ended]]) -> Project:
+    return first_starts[0]
 
 
 @pytest.fixture
@@ -119,10 +128,8 @@ def test_an_installation_that_was_cut_off_is_not_trusted(project: Project) -> No
     assert not (project.venv / "unfinished").exists()
 
 
-def test_two_first_starts_at_once_install_once(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "clone")
-    with ThreadPoolExecutor() as both:
-        ended = list(both.map(project.run, ("x", "x")))
+def test_two_first_starts_at_once_install_once(first_starts: tuple[Project, list[Ended]]) -> None:
+    project, ended = first_starts
     assert [each.stdout for each in ended] == [f"{project.root} ['x']\n"] * 2
     assert sum("making .venv" in each.stderr for each in ended) == 1
 

@@ -1,5 +1,5 @@
+import json
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -40,7 +40,8 @@ def broken(lines: Lines) -> set[str]:
 
 
 def copied(lines: Lines) -> Lines:
-    return deepcopy(lines)
+    copy: Lines = json.loads(json.dumps(lines))  # much cheaper than deepcopy, for thousands
+    return copy
 
 
 def closed_at(price: str, seconds: float = AFTER_SETTLE) -> list[Any]:

@@ -125,10 +125,10 @@ async def always_leads(lease: Lease, *_: object) -> int:
 
 BUGS: Final = {
     "no bet is scratched": [Bug(settling, "cutoff", lambda *_: None)],
-    "bets are taken after the lock time": [Bug(Room, "admit", takes_bets_after_the_lock_time)],
+    "bets are taken after the lock time": [Bug(Room, "admit", takes_bets_after_the_lock_time, 7)],
     "one observation is enough": [Bug(deciding, "step", believes_one_observation)],
     "a bet sent again is a new one": [Bug(BetStorage, "earlier", knows_no_earlier_bet)],
-    "quotes of any age count": [Bug(consensus, "_unusable", takes_old_quotes)],
+    "quotes of any age count": [Bug(consensus, "_unusable", takes_old_quotes, 21)],
     "everybody leads": [Bug(Lease, "acquire", always_leads, 10), Bug(Lease, "guard", always_leads)],
 }
 ENOUGH: Final = 60
