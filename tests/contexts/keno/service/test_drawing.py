@@ -66,6 +66,31 @@ async def test_a_round_waits_for_the_beacon_of_its_schedule(keno: KenoHouse) -> 
     assert (await keno.tickets(bought))[0].status in ("WON", "LOST")
 
 
+async def test_an_empty_round_drawn_after_one_with_tickets_leaves_that_one_to_be_paid(
+    keno: KenoHouse,
+) -> None:
+    async def pointers() -> list[int]:
+        async with keno.database.snapshot() as tx:
+            row = await tx.row("SELECT locked_to, drawn_to, settled_to FROM keno.games")
+        assert row is not None
+        return list(row)
+
+    await keno.open_game()
+    bought = await keno.buy(await keno.player())
+    await keno.clock.lead()
+    for _ in range(2):
+        await keno.let_pass(milliseconds=5_000)
+        await keno.clock.lock()
+        await keno.clock.draw()
+    assert await pointers() == [2, 2, 0]
+
+    await keno.clock.pay()
+
+    assert await pointers() == [2, 2, 2]
+    assert (await keno.tickets(bought))[0].status in ("WON", "LOST")
+    await keno.books_are_right()
+
+
 async def test_one_missing_beacon_holds_up_its_own_rounds_only(keno: KenoHouse) -> None:
     await keno.open_game(terms=DRAND)
     ada = await keno.player()
