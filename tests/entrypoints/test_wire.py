@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from resource import RLIMIT_NOFILE, getrlimit
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from rooms.processes import wire
+from rooms.processes.loop import most_connections
 from tests.entrypoints.conftest import Web, gateway_over, is_problem, serving
 from tests.houses import ONE, House
 
@@ -222,6 +224,20 @@ async def test_an_empty_line_after_an_answer_holds_no_connection_for_ever(
     assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
     connection.writer.write(b"\r\n")
     assert b"HTTP/1.1" not in await connection.said()
+
+
+async def test_strangers_leave_the_house_the_files_that_it_needs_itself(
+    served: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert most_connections() < getrlimit(RLIMIT_NOFILE)[0]
+    assert (await served.get("/livez")).status_code == 200
+    monkeypatch.setattr(wire, "most_connections", lambda: 2)  # the client's own is one of them
+    kept, *others = [await connect(served) for _ in range(3)]
+    assert await others[-1].said() == b""
+    kept.writer.write(LIVEZ)
+    assert (await kept.answer()).startswith(b"HTTP/1.1 200 ")
+    for each in (kept, *others):
+        each.leave()
 
 
 async def test_a_request_for_another_protocol_is_answered_in_this_one(

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from rooms.entrypoints.gateway.front import WHOLE, Front, Headers
 from rooms.entrypoints.gateway.problems import header_lines
 from rooms.entrypoints.gateway.swiftbets import AskedBet, usual
+from rooms.processes.loop import most_connections
 
 NO_HTTP: Final = "Invalid HTTP request received."
 LARGEST_HEAD: Final = 64 * 1024
@@ -56,7 +57,11 @@ class Wire(HttpToolsProtocol):
         self._deadline: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Begin to wait for the first request; one too many is not let in."""
+        if len(self.connections) >= most_connections():
+            self.transport = transport
+            transport.abort()
+            return
         super().connection_made(transport)
         self._reading_since = self.loop.time()
         self._deadline = self.loop.call_later(READ_WITHIN, self._look_at_deadline)
