@@ -217,13 +217,15 @@ async def test_a_request_that_never_ends_is_not_awaited_for_ever(
 
 
 async def test_an_empty_line_after_an_answer_holds_no_connection_for_ever(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+    served: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "READ_WITHIN", 0.05)
+    monkeypatch.setattr(wire, "READ_WITHIN", 0.5)
+    connection = await connect(served)
     connection.writer.write(LIVEZ)
     assert (await connection.answer()).startswith(b"HTTP/1.1 200 ")
     connection.writer.write(b"\r\n")
     assert b"HTTP/1.1" not in await connection.said()
+    connection.leave()
 
 
 async def test_strangers_leave_the_house_the_files_that_it_needs_itself(

@@ -120,7 +120,8 @@ async def test_a_round_without_its_beacon_waits_and_a_house_that_died_draws_it_l
 async def test_a_round_whose_beacon_never_comes_is_void_and_the_stake_is_back(
     tmp_path: Path,
 ) -> None:
-    house = RunningHouse(tmp_path / "data", {"ROOMS__KENO__ENTROPY_GRACE": "2s"})
+    soon = {"ROOMS__KENO__ENTROPY_GRACE": "2s", "ROOMS__KENO__ENTROPY_INSIST": "5s"}
+    house = RunningHouse(tmp_path / "data", soon)
     house.start()
     async with aiohttp.ClientSession() as http:
         api = Api(house, http)
