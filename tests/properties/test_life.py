@@ -367,7 +367,7 @@ def test_whatever_happens_the_house_agrees_with_the_model(dsn: Dsn) -> None:
             run_state_machine_as_test(
                 Life,
                 settings=settings(
-                    max_examples=max(settings().max_examples // 2, 1), stateful_step_count=STEPS
+                    max_examples=max(settings().max_examples // 3, 1), stateful_step_count=STEPS
                 ),
             )
         finally:
