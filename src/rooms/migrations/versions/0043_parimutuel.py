@@ -1,16 +1,18 @@
-"""parimutuel: bets at once are judged by no price from the future."""
+"""parimutuel: bets at once are judged by prices of their rooms' terms, and make sure of tokens."""
 
 from alembic import op
 
-revision = "0047"
-down_revision = "0046"
+revision = "0043"
+down_revision = "0042"
 
-# As before, but prices are fresh from a time on, too: those of before the clock was set back are
-# not. ``p_token`` has NULL for a bet without a token, and is NULL where none has one.
+# As before, but each asset comes with the number of the terms on which its price was agreed on;
+# prices are fresh from a time on, too, as those of before the clock was set back are not; and
+# nothing is done where a token was revoked. ``p_token`` has NULL for a bet without a token, and is
+# NULL where none has one.
 PLACE_BETS = """
 DROP FUNCTION parimutuel.place_bets(
-    bigint[], text[], bigint[], bigint[], timestamptz, bigint[], bigint[], bigint[], bigint[],
-    text[], bigint[], boolean[], bigint[], bigint[], bigint[], text[], bytea[]);
+    bigint[], text[], bigint[], timestamptz, bigint[], bigint[], bigint[], bigint[], text[],
+    bigint[], boolean[], bigint[], bigint[], bigint[], text[]);
 CREATE FUNCTION parimutuel.place_bets(
     p_rooms bigint[], p_assets text[], p_terms bigint[], p_ticks bigint[], p_since timestamptz,
     p_until timestamptz, p_pool bigint[], p_room bigint[], p_player bigint[],

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0046"
-down_revision = "0045"
+revision = "0045"
+down_revision = "0044"
 
 # As before, but lines that are not waited for are not taken one by one.
 JOIN_LINES = """

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0043"
-down_revision = "0042"
+revision = "0042"
+down_revision = "0041"
 
 # A token is revoked by deleting its row, which waits for who has it locked here, and is waited for:
 # what was answered after a revocation was not done for the token. With ``p_wait`` false a row that
