@@ -40,7 +40,7 @@ class Front:
     """
 
     app: ASGIApp
-    bets: Reception
+    reception: Reception
     clock: Clock
     tokens: Limiter
     addresses: Limiter
@@ -68,9 +68,9 @@ class Front:
         if refused is None:
             refused = self._refused_by_token(bet.headers.get(b"authorization"), now)
         if refused is None:
-            self.bets.take(bet)
+            self.reception.take(bet)
         else:
-            self.bets.bets.serve(bet, refused)
+            self.reception.bets.serve(bet, refused)
 
     def _refused(
         self, address: str, all_headers: Iterable[tuple[bytes, bytes]]
